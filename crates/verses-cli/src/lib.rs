@@ -1,0 +1,1 @@
+//! The `verses` command as a library.

@@ -1,0 +1,2 @@
+//! The `verses` binary.
+fn main() {}
