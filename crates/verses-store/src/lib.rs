@@ -1,1 +1,17 @@
-//! Skeleton.
+//! The `LocalStore` trait of Verses, its in-memory implementation and the conformance suite every implementation passes.
+//!
+//! What to write is decided by `verses-client`; how, by the implementations.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod change;
+mod error;
+mod platform;
+mod store;
+
+pub use change::{GUEST, NewQueuedOperation, Owner, PAYLOAD_VERSION, QueuedOperation, StoreChange};
+pub use error::StoreError;
+pub use platform::{MaybeSend, MaybeSendSync};
+pub use store::{
+    Committed, Listener, LocalStore, QueueTotals, Revision, StoredEvent, Subscription, meta_key,
+};
