@@ -1,1 +1,5 @@
-//! Skeleton.
+//! The server of Verses as a library. See the modules.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod storage;
