@@ -1,0 +1,125 @@
+//! The arguments of `cargo xtask`, read by hand: which task to do, and nothing of how it is done.
+use anyhow::{Result, bail};
+
+use crate::ci::Step;
+use crate::workspace::Workspace;
+use crate::{bench, ci, run};
+
+const USAGE: &str = "\
+The tool runner of Verses.
+
+Usage: cargo xtask COMMAND
+
+  run [-- ARGS]   build the release binary and start the server, or run `verses ARGS`
+                  (try `cargo xtask run -- demo`)
+  test            all tests, doctests included; installs what is missing
+  ci              every check below in one go, with a summary
+    fmt           formatting (`cargo fmt` mends it)
+    tidy          house rules: crate directions, sizes, purity, printing, words
+    clippy        lints, warnings are errors
+    deny          licences, banned crates, sources, advisories
+    docs          API documentation, warnings are errors
+    test          as above
+  bench [NAME]    all benchmarks one after the other, or those of one target or crate";
+
+/// One task, as asked for on the command line.
+#[derive(Debug, PartialEq, Eq)]
+enum Task {
+    Help,
+    Run(Vec<String>),
+    Ci,
+    Step(Step),
+    Bench(Option<String>),
+}
+
+/// Does what the arguments (without the program name) ask for.
+///
+/// # Errors
+/// Unknown arguments, a tool that is missing and cannot be installed, or a check that failed.
+pub fn run(arguments: &[String]) -> Result<()> {
+    let task = parse(arguments)?;
+    if task == Task::Help {
+        println!("{USAGE}");
+        return Ok(());
+    }
+    let workspace = Workspace::load()?;
+    match task {
+        Task::Help => Ok(()),
+        Task::Run(arguments) => run::run(&workspace, arguments),
+        Task::Ci => ci::run_all(&workspace),
+        Task::Step(step) => ci::run_one(&workspace, step),
+        Task::Bench(name) => bench::run(&workspace, name.as_deref()),
+    }
+}
+
+fn parse(arguments: &[String]) -> Result<Task> {
+    let Some((command, rest)) = arguments.split_first() else {
+        return Ok(Task::Help);
+    };
+    let task = match command.as_str() {
+        "help" | "-h" | "--help" => return Ok(Task::Help),
+        "run" => {
+            let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
+            return Ok(Task::Run(rest.to_vec()));
+        }
+        "bench" => match rest {
+            [] => return Ok(Task::Bench(None)),
+            [name] => return Ok(Task::Bench(Some(name.clone()))),
+            _ => bail!("`bench` takes at most one name, got {}", rest.join(" ")),
+        },
+        "ci" => Task::Ci,
+        name => match Step::ALL.into_iter().find(|step| step.name() == name) {
+            Some(step) => Task::Step(step),
+            None => bail!("there is no command `{name}`\n\n{USAGE}"),
+        },
+    };
+    match rest.first() {
+        None => Ok(task),
+        Some(extra) => bail!("`{command}` takes no arguments, got `{extra}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Task> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&arguments)
+    }
+
+    #[test]
+    fn each_command_line_names_one_task() {
+        let cases = [
+            ("", Task::Help),
+            ("--help", Task::Help),
+            ("run", Task::Run(vec![])),
+            ("run --", Task::Run(vec![])),
+            ("run -- demo --json", Task::Run(vec!["demo".into(), "--json".into()])),
+            ("run status", Task::Run(vec!["status".into()])),
+            ("ci", Task::Ci),
+            ("fmt", Task::Step(Step::Fmt)),
+            ("test", Task::Step(Step::Test)),
+            ("bench", Task::Bench(None)),
+            ("bench enqueue", Task::Bench(Some("enqueue".into()))),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(parsed(line).unwrap(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_step_is_a_command_and_stands_in_the_usage() {
+        for step in Step::ALL {
+            assert_eq!(parsed(step.name()).unwrap(), Task::Step(step));
+            assert!(USAGE.contains(&format!("\n    {} ", step.name())), "{}", step.name());
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_named() {
+        assert!(parsed("tset").unwrap_err().to_string().contains("`tset`"));
+        assert!(parsed("ci --fast").unwrap_err().to_string().contains("`--fast`"));
+        assert!(parsed("bench a b").unwrap_err().to_string().contains("a b"));
+    }
+}

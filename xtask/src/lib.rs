@@ -1,0 +1,17 @@
+//! The tool runner of Verses: run, test, ci and its steps, tidy, bench.
+//!
+//! It is built first on a fresh machine, so it keeps to two small dependencies. It knows how to call tools and
+//! which house rules hold; it links none of our other crates.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod tidy;
+pub mod workspace;
+
+mod bench;
+mod ci;
+mod deny;
+mod prerequisites;
+mod process;
+mod run;
+mod test;

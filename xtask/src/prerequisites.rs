@@ -1,0 +1,136 @@
+//! What the tasks need besides cargo: one function per tool, each looks first and installs only what is missing.
+//! Nothing here is installed without saying so.
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{cargo, run, succeeds};
+use crate::workspace::Workspace;
+
+/// The version `cargo xtask deny` was written for.
+const CARGO_DENY_VERSION: &str = "0.20.2";
+
+/// A C compiler, for the bundled SQLite, zstd and TLS code.
+pub(crate) fn c_compiler() -> Result<()> {
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    // `CC` may hold flags or a wrapper ("ccache cc"); its first word must start.
+    let program = compiler.split_whitespace().next().unwrap_or("cc");
+    if succeeds(program, &["--version"]) {
+        return Ok(());
+    }
+    match apt_route(succeeds("apt-get", &["--version"]), is_root(), succeeds("sudo", &["-n", "true"])) {
+        AptRoute::None => bail!(
+            "no C compiler: `{program}` does not start. It is needed to build SQLite, zstd and TLS. \
+             Install one (Debian, Ubuntu: `apt-get install build-essential`; Fedora: `dnf install gcc`; \
+             macOS: `xcode-select --install`) and try again."
+        ),
+        route => {
+            eprintln!("xtask: no C compiler found; installing build-essential with apt-get");
+            run(&mut apt_get(route, &["update"]))?;
+            run(&mut apt_get(route, &["install", "--yes", "--no-install-recommends", "build-essential"]))
+        }
+    }
+}
+
+/// `cargo fmt`.
+pub(crate) fn rustfmt(workspace: &Workspace) -> Result<()> {
+    rustup_component(workspace, "fmt", "rustfmt")
+}
+
+/// `cargo clippy`.
+pub(crate) fn clippy(workspace: &Workspace) -> Result<()> {
+    rustup_component(workspace, "clippy", "clippy")
+}
+
+/// `cargo deny`.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<()> {
+    if has_subcommand(workspace, "deny") {
+        return Ok(());
+    }
+    eprintln!("xtask: cargo-deny is missing; installing version {CARGO_DENY_VERSION} (this compiles it)");
+    run(&mut cargo(workspace, &format!("install cargo-deny --locked --version {CARGO_DENY_VERSION}")))
+}
+
+/// Whether `cargo nextest` is here. It is used where present and never installed: `cargo test` does as well.
+pub(crate) fn has_nextest(workspace: &Workspace) -> bool {
+    has_subcommand(workspace, "nextest")
+}
+
+fn rustup_component(workspace: &Workspace, subcommand: &str, component: &str) -> Result<()> {
+    if has_subcommand(workspace, subcommand) {
+        return Ok(());
+    }
+    eprintln!("xtask: `cargo {subcommand}` is missing; adding the component {component} with rustup");
+    run(Command::new("rustup").args(["component", "add", component])).with_context(|| {
+        format!("`cargo {subcommand}` is missing; install the {component} of your Rust toolchain and try again")
+    })
+}
+
+fn has_subcommand(workspace: &Workspace, name: &str) -> bool {
+    cargo(workspace, &format!("{name} --version")).output().is_ok_and(|output| output.status.success())
+}
+
+/// How this user may install a Debian package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AptRoute {
+    Direct,
+    Sudo,
+    None,
+}
+
+fn apt_route(has_apt: bool, is_root: bool, has_sudo: bool) -> AptRoute {
+    match (has_apt, is_root, has_sudo) {
+        (true, true, _) => AptRoute::Direct,
+        (true, false, true) => AptRoute::Sudo,
+        _ => AptRoute::None,
+    }
+}
+
+fn apt_get(route: AptRoute, arguments: &[&str]) -> Command {
+    let mut command = match route {
+        AptRoute::Sudo => {
+            let mut command = Command::new("sudo");
+            // sudo clears the environment, so the variable is set behind it.
+            command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+            command
+        }
+        AptRoute::Direct | AptRoute::None => {
+            let mut command = Command::new("apt-get");
+            command.env("DEBIAN_FRONTEND", "noninteractive");
+            command
+        }
+    };
+    command.args(arguments);
+    command
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_are_installed_only_where_the_user_may() {
+        let cases = [
+            ((true, true, false), AptRoute::Direct),
+            ((true, true, true), AptRoute::Direct),
+            ((true, false, true), AptRoute::Sudo),
+            ((true, false, false), AptRoute::None),
+            ((false, true, true), AptRoute::None),
+        ];
+        for ((has_apt, is_root, has_sudo), expected) in cases {
+            assert_eq!(apt_route(has_apt, is_root, has_sudo), expected, "{has_apt} {is_root} {has_sudo}");
+        }
+    }
+
+    #[test]
+    fn with_sudo_apt_get_is_asked_not_to_prompt() {
+        let command = apt_get(AptRoute::Sudo, &["update"]);
+        let arguments: Vec<_> = command.get_args().map(|it| it.to_string_lossy().into_owned()).collect();
+        assert_eq!(command.get_program(), "sudo");
+        assert_eq!(arguments, ["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "update"]);
+    }
+}

@@ -1,0 +1,34 @@
+//! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`.
+use anyhow::Result;
+
+use crate::prerequisites;
+use crate::process::{cargo, run};
+use crate::workspace::Workspace;
+
+/// Runs every test of the workspace. The doctests come first: their many short reports would push the summary of
+/// the main run off the screen.
+pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
+    prerequisites::c_compiler()?;
+    run(&mut cargo(workspace, "test --workspace --doc"))?;
+    run(&mut cargo(workspace, main_run(prerequisites::has_nextest(workspace))))
+}
+
+/// Benches are left out on purpose: as tests they would measure for minutes and assert nothing.
+fn main_run(has_nextest: bool) -> &'static str {
+    if has_nextest {
+        "nextest run --workspace --profile ci"
+    } else {
+        "test --workspace --lib --bins --tests --examples --no-fail-fast"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_runners_cover_the_workspace_and_go_on_after_a_failure() {
+        assert_eq!(main_run(true), "nextest run --workspace --profile ci");
+        assert!(main_run(false).contains("--workspace") && main_run(false).contains("--no-fail-fast"));
+    }
+}
