@@ -12,15 +12,15 @@ const CARGO_DENY_VERSION: &str = "0.20.2";
 
 /// A C compiler, for the bundled SQLite, zstd and TLS code.
 pub(crate) fn c_compiler() -> Result<()> {
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    // `CC` may hold flags or a wrapper ("ccache cc"); its first word must start.
-    let program = compiler.split_whitespace().next().unwrap_or("cc");
-    if succeeds(program, &["--version"]) {
+    if let Ok(compiler) = std::env::var("CC") {
+        return chosen_compiler(&compiler);
+    }
+    if succeeds("cc", &["--version"]) {
         return Ok(());
     }
     match apt_route(succeeds("apt-get", &["--version"]), is_root(), succeeds("sudo", &["-n", "true"])) {
         AptRoute::None => bail!(
-            "no C compiler: `{program}` does not start. It is needed to build SQLite, zstd and TLS. \
+            "no C compiler: `cc` does not start. It is needed to build SQLite, zstd and TLS. \
              Install one (Debian, Ubuntu: `apt-get install build-essential`; Fedora: `dnf install gcc`; \
              macOS: `xcode-select --install`) and try again."
         ),
@@ -30,6 +30,16 @@ pub(crate) fn c_compiler() -> Result<()> {
             run(&mut apt_get(route, &["install", "--yes", "--no-install-recommends", "build-essential"]))
         }
     }
+}
+
+/// A compiler somebody chose is theirs to mend: another one from a package would not be used. `CC` may hold flags
+/// or a wrapper ("ccache cc"), so only its first word must start.
+fn chosen_compiler(compiler: &str) -> Result<()> {
+    let program = compiler.split_whitespace().next().unwrap_or_default();
+    if succeeds(program, &["--version"]) {
+        return Ok(());
+    }
+    bail!("no C compiler: CC is `{compiler}`, which does not start. Unset CC or set it to one that does.")
 }
 
 /// `cargo fmt`.
@@ -124,6 +134,14 @@ mod tests {
         for ((has_apt, is_root, has_sudo), expected) in cases {
             assert_eq!(apt_route(has_apt, is_root, has_sudo), expected, "{has_apt} {is_root} {has_sudo}");
         }
+    }
+
+    #[test]
+    fn a_chosen_compiler_that_does_not_start_is_named() {
+        let error = chosen_compiler("verses-no-such-cc -O2").unwrap_err().to_string();
+        assert!(error.contains("CC is `verses-no-such-cc -O2`"), "{error}");
+        assert!(chosen_compiler("").is_err());
+        assert!(chosen_compiler("cargo --some-flag").is_ok());
     }
 
     #[test]
