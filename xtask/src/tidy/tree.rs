@@ -147,6 +147,16 @@ mod tests {
         assert!(tree.texts.iter().any(|it| it.path == "Cargo.toml"));
     }
 
+    /// A literal or comment misread in some file would hide or invent code after it.
+    #[test]
+    fn braces_balance_in_every_real_file_once_literals_are_blank() {
+        let tree = Tree::load(&Workspace::load().unwrap()).unwrap();
+        for source in &tree.sources {
+            let count = |brace: char| source.all_lines().map(|(_, line)| line.matches(brace).count()).sum::<usize>();
+            assert_eq!(count('{'), count('}'), "{}", source.path);
+        }
+    }
+
     #[test]
     fn without_git_the_same_sources_are_found() {
         let root = Workspace::load().unwrap().root;
