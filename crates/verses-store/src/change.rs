@@ -1,8 +1,10 @@
 //! What can be written to a local store. Changes handed over together are one transaction.
 
-use batchsync::{OperationId as QueueId, QueueChange};
+use batchsync::{OperationId as QueueId, OperationStatus, QueueChange};
 use serde::{Deserialize, Serialize};
 use verses_core::{Card, CardEvent, Operation, OperationId, Profile, Verse, VerseId};
+
+use crate::StoreError;
 
 /// Who local rows belong to: a user's id, or [`GUEST`].
 pub type Owner = String;
@@ -13,6 +15,9 @@ pub const GUEST: &str = "guest";
 /// Version of the payloads written to the queue by this release.
 pub const PAYLOAD_VERSION: u32 = 1;
 
+/// Entries the journal keeps, of all owners together; the oldest are dropped in the transaction that goes beyond.
+pub const JOURNAL_LIMIT: u32 = 2_000;
+
 /// A row of the queue as this application keeps it.
 pub type QueuedOperation = batchsync::QueuedOperation<Operation>;
 
@@ -21,6 +26,23 @@ pub type QueuedOperation = batchsync::QueuedOperation<Operation>;
 pub struct NewQueuedOperation {
     /// All of the row; `meta.position` is ignored and `meta.status` must be pending.
     pub operation: QueuedOperation,
+}
+
+impl NewQueuedOperation {
+    /// What every store checks before it writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Backend`] if the operation is not pending: a fault of the caller.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let meta = &self.operation.meta;
+        if meta.status == OperationStatus::Pending {
+            return Ok(());
+        }
+        Err(StoreError::Backend(format!(
+            "operation {} must be pending when it is enqueued, not {:?}",
+            meta.id, meta.status
+        )))
+    }
 }
 
 /// One change. A store applies changes in the order given.
@@ -84,7 +106,8 @@ pub enum StoreChange {
     },
     /// Appends to the queue. Fails with [`StoreError::DuplicateOperation`](crate::StoreError) if the id is queued already.
     Enqueue(Box<NewQueuedOperation>),
-    /// Replaces the payload of a queued operation (folding profile updates, editing a failed one).
+    /// Replaces the payload of a queued operation (folding profile updates, editing a failed one). The row gets the
+    /// present [`PAYLOAD_VERSION`]. Nothing happens if it is not queued (any more).
     ReplacePayload {
         /// Which row.
         id: QueueId,
@@ -95,7 +118,7 @@ pub enum StoreChange {
     },
     /// A change decided by the engine. Naming a row that is not queued (any more) changes nothing.
     Queue(QueueChange),
-    /// Moves all rows of one owner to another in every table; rows the other has already are kept as they are there,
+    /// Moves all rows of one owner to another in every table but `meta`, queue and journal included; rows the other has already are kept as they are there,
     /// and the moved duplicates are dropped. Cards must be folded again by the caller in the same transaction.
     MoveOwner {
         /// From whom.

@@ -26,6 +26,18 @@ pub enum StoreError {
         /// Newest schema known.
         known: u32,
     },
+    /// A queued operation was written by a later release that knows more than this one. The row stays as it is.
+    #[error(
+        "operation {id} was queued by a later release (payload version {found}, this release knows up to {known}): install the newer release, or discard the operation"
+    )]
+    NewerPayload {
+        /// The operation.
+        id: String,
+        /// Payload version of the row.
+        found: u32,
+        /// Newest version known.
+        known: u32,
+    },
     /// Anything else the backend says.
     #[error("the store failed: {0}")]
     Backend(String),

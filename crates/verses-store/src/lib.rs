@@ -5,13 +5,18 @@
 #![warn(missing_docs)]
 
 mod change;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
+mod memory;
 mod platform;
 mod store;
 
-pub use change::{GUEST, NewQueuedOperation, Owner, PAYLOAD_VERSION, QueuedOperation, StoreChange};
+pub use change::{GUEST, JOURNAL_LIMIT, NewQueuedOperation, Owner, PAYLOAD_VERSION, QueuedOperation, StoreChange};
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use platform::{MaybeSend, MaybeSendSync};
 pub use store::{
-    Committed, Listener, LocalStore, QueueTotals, Revision, StoredEvent, Subscription, meta_key,
+    Committed, DEFAULT_UNVERIFIED_LIMIT, Listener, LocalStore, QueueTotals, Revision, StoredEvent, Subscription,
+    meta_key,
 };

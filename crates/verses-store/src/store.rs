@@ -12,6 +12,9 @@ use crate::{MaybeSend, MaybeSendSync, Owner, QueuedOperation, StoreChange, Store
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Revision(pub u64);
 
+/// How many verses [`LocalStore::unverified_verses`] is asked for when nothing else is wanted.
+pub const DEFAULT_UNVERIFIED_LIMIT: u32 = 50;
+
 /// What a committed transaction gave.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Committed {
@@ -30,7 +33,7 @@ pub struct QueueTotals {
     pub failed: u64,
     /// Payload bytes of all of them.
     pub bytes: u64,
-    /// When the oldest waiting one was queued, milliseconds since the epoch.
+    /// When the first waiting one, by position, was queued, milliseconds since the epoch.
     pub oldest_queued_at: Option<i64>,
 }
 
@@ -75,7 +78,9 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
 
     /// Applies all changes in one durable transaction, or none.
     ///
-    /// With `base`, nothing is written if the store has moved on since that revision.
+    /// With `base`, nothing is written if the store has moved on since that revision. Without changes nothing is
+    /// written either: `base` is compared, and the revision stays. A commit whose future is dropped half-way may or
+    /// may not have happened.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if `base` is not the present revision: read again and decide again.
@@ -91,14 +96,16 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
     /// All verses of an owner, by creation.
     fn verses(&self, owner: &str) -> impl Future<Output = Result<Vec<Verse>, StoreError>> + MaybeSend;
 
-    /// Verses of an owner whose text no server has confirmed, oldest first. The source's `getUnverifiedVersesByUser`.
+    /// Verses of an owner whose text no server has confirmed, by (creation, id). Known elsewhere as
+    /// `get_unverified_verses_by_user`; [`DEFAULT_UNVERIFIED_LIMIT`] is the usual limit.
     fn unverified_verses(
         &self,
         owner: &str,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Verse>, StoreError>> + MaybeSend;
 
-    /// Marks verses of an owner as verified and sets their `updated_at`, in one transaction. Returns how many changed.
+    /// Marks verses of an owner as verified and sets their `updated_at`, in one transaction. Returns how many changed;
+    /// verses verified before and unknown ids change nothing. Known elsewhere as `mark_verses_batch_as_verified`.
     fn mark_verses_verified(
         &self,
         owner: &str,
@@ -123,7 +130,11 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
     ) -> impl Future<Output = Result<Vec<Card>, StoreError>> + MaybeSend;
 
     /// Events of one card, in the order of the fold.
-    fn events(&self, owner: &str, id: VerseId) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + MaybeSend;
+    fn events(
+        &self,
+        owner: &str,
+        id: VerseId,
+    ) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + MaybeSend;
 
     /// Events of many cards, in the order (verse, fold).
     fn events_of(
@@ -133,7 +144,8 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
     ) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + MaybeSend;
 
     /// Events the server is not known to have, in the order of the fold.
-    fn events_without_seq(&self, owner: &str) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + MaybeSend;
+    fn events_without_seq(&self, owner: &str)
+    -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> + MaybeSend;
 
     /// Reviews of an owner, newest first: the `review_logs` reading of the events.
     fn review_logs(
@@ -153,6 +165,9 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
     ) -> impl Future<Output = Result<Vec<QueuedMeta>, StoreError>> + MaybeSend;
 
     /// Whole rows by id, in the order asked for; ids that are not queued are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerPayload`] names a row this release cannot read.
     fn queued(&self, ids: &[QueueId]) -> impl Future<Output = Result<Vec<QueuedOperation>, StoreError>> + MaybeSend;
 
     /// Rows of one owner about one entity, without payloads, by position.
@@ -173,7 +188,7 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
     /// Counts of one owner's queue.
     fn queue_totals(&self, owner: &str) -> impl Future<Output = Result<QueueTotals, StoreError>> + MaybeSend;
 
-    /// Owners with rows in the queue, with their counts.
+    /// Owners with rows in the queue, by name, with their counts.
     fn queue_owners(&self) -> impl Future<Output = Result<Vec<(Owner, QueueTotals)>, StoreError>> + MaybeSend;
 
     /// The newest entries of the journal, newest first.
