@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 use verses_core::{Card, CardEvent, EventKey, OperationId, OperationKind, Profile, Verse, VerseId};
 
-use super::{Chain, Decision, FeedEntry, LedgerEntry, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
+use super::{
+    Chain, Decision, FeedEntry, LedgerEntry, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes,
+};
 
 /// A [`Storage`] in memory. Cloning gives another handle to the same data.
 #[derive(Debug, Clone)]

@@ -120,10 +120,13 @@ impl Database {
         F: FnOnce(&Connection) -> Result<T, StorageError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        self.enqueue_write(move |connection: &mut Connection| work(connection), move |result| {
-            // Nobody waits any more when the caller went away.
-            let _ = sender.send(result);
-        })?;
+        self.enqueue_write(
+            move |connection: &mut Connection| work(connection),
+            move |result| {
+                // Nobody waits any more when the caller went away.
+                let _ = sender.send(result);
+            },
+        )?;
         receiver.await.map_err(|_| closed())?
     }
 
@@ -148,7 +151,10 @@ impl Database {
     {
         let job: WriteJob = Box::new(move |connection| {
             let result = connection.and_then(|connection| guarded(|| work(connection)));
-            Ran { keep: result.is_ok(), answer: Box::new(move |commit| answer(result.and_then(|value| commit.map(|()| value)))) }
+            Ran {
+                keep: result.is_ok(),
+                answer: Box::new(move |commit| answer(result.and_then(|value| commit.map(|()| value)))),
+            }
         });
         self.threads.writer.as_ref().ok_or_else(closed)?.try_send(job).map_err(refused)
     }

@@ -4,9 +4,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
-use verses_core::{
-    Card, CardEvent, CardEventKind, OperationId, OperationKind, Phase, UnixMillis, Verse, VerseId,
-};
+use verses_core::{Card, CardEvent, CardEventKind, OperationId, OperationKind, Phase, UnixMillis, Verse, VerseId};
 
 use super::bulk::{BulkInsert, RowBinder};
 use crate::storage::{Chain, FeedEntry, LedgerEntry, StorageError, UserId};
@@ -90,7 +88,9 @@ pub(super) fn insert_events(c: &Connection, user: UserId, events: &[CardEvent]) 
             CardEventKind::Reviewed { was_successful, review_time_seconds, slot } => {
                 ("reviewed", Some(*was_successful), *review_time_seconds, None, slot.as_ref())
             }
-            CardEventKind::PhaseSet { phase, slot } => ("phase_set", None, None, Some(phase_name(*phase)), slot.as_ref()),
+            CardEventKind::PhaseSet { phase, slot } => {
+                ("phase_set", None, None, Some(phase_name(*phase)), slot.as_ref())
+            }
         };
         row.push(name)?;
         row.push(successful)?;
@@ -169,7 +169,12 @@ pub(super) fn feed_entry(row: &Row<'_>) -> Result<FeedEntry, StorageError> {
 }
 
 pub(super) fn event(row: &Row<'_>) -> Result<CardEvent, StorageError> {
-    let slot = row.get_ref(8)?.as_str_or_null().map_err(rusqlite::Error::from)?.map(|text| from_json(text, "slot")).transpose()?;
+    let slot = row
+        .get_ref(8)?
+        .as_str_or_null()
+        .map_err(rusqlite::Error::from)?
+        .map(|text| from_json(text, "slot"))
+        .transpose()?;
     let kind = match row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)? {
         "created" => CardEventKind::Created,
         "archived" => CardEventKind::Archived,
