@@ -1,0 +1,105 @@
+//! Names kept once: owners, kinds and entities of queued operations.
+//!
+//! A hundred thousand rows share a few owners and kinds, and often an entity.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Key;
+
+/// An owner or a kind, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Symbol(u32);
+
+/// Owners and kinds: few, so they are never forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Symbols {
+    numbers: BTreeMap<Arc<str>, Symbol>,
+    names: Vec<Arc<str>>,
+}
+
+impl Symbols {
+    pub(crate) fn intern(&mut self, name: &str) -> Symbol {
+        if let Some(&symbol) = self.numbers.get(name) {
+            return symbol;
+        }
+        let name: Arc<str> = Arc::from(name);
+        // Two to the 32 different owners and kinds do not fit in memory.
+        let symbol = Symbol(self.names.len() as u32);
+        self.numbers.insert(name.clone(), symbol);
+        self.names.push(name);
+        symbol
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Symbol> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(crate) fn name(&self, symbol: Symbol) -> &str {
+        self.names.get(symbol.0 as usize).map_or("", |name| name)
+    }
+}
+
+/// An entity of one owner, by number.
+pub(crate) type EntityNumber = u32;
+
+/// What is known of an entity that has rows in the queue.
+#[derive(Debug)]
+pub(crate) struct Entity {
+    pub(crate) name: Arc<str>,
+    pub(crate) owner: Symbol,
+    /// Rows of any state.
+    pub(crate) rows: u32,
+    /// Rows in a request.
+    pub(crate) in_flight: u32,
+    /// The row that stands in the ready index.
+    pub(crate) ready: Option<Key>,
+}
+
+/// The entities with rows in the queue. A number is used again once its entity has no rows.
+#[derive(Debug, Default)]
+pub(crate) struct Entities {
+    numbers: BTreeMap<(Symbol, Arc<str>), EntityNumber>,
+    entities: Vec<Entity>,
+    free: Vec<EntityNumber>,
+}
+
+impl Entities {
+    pub(crate) fn intern(&mut self, owner: Symbol, name: &str) -> EntityNumber {
+        let name: Arc<str> = Arc::from(name);
+        if let Some(&number) = self.numbers.get(&(owner, name.clone())) {
+            return number;
+        }
+        let entity = Entity { name: name.clone(), owner, rows: 0, in_flight: 0, ready: None };
+        let number = if let Some(number) = self.free.pop() {
+            self.entities[number as usize] = entity;
+            number
+        } else {
+            self.entities.push(entity);
+            (self.entities.len() - 1) as EntityNumber
+        };
+        self.numbers.insert((owner, name), number);
+        number
+    }
+
+    pub(crate) fn get(&self, owner: Symbol, name: &str) -> Option<EntityNumber> {
+        self.numbers.get(&(owner, Arc::from(name))).copied()
+    }
+
+    pub(crate) fn entity(&self, number: EntityNumber) -> &Entity {
+        &self.entities[number as usize]
+    }
+
+    pub(crate) fn entity_mut(&mut self, number: EntityNumber) -> &mut Entity {
+        &mut self.entities[number as usize]
+    }
+
+    /// Forgets an entity that has no rows left.
+    pub(crate) fn release(&mut self, number: EntityNumber) {
+        let entity = &self.entities[number as usize];
+        if entity.rows == 0 {
+            self.numbers.remove(&(entity.owner, entity.name.clone()));
+            self.free.push(number);
+        }
+    }
+}
