@@ -226,7 +226,9 @@ impl LocalStore for MemoryStore {
         drop(shared);
         let store = self.clone();
         Subscription::new(move || {
-            store.lock().listeners.remove(&id);
+            let removed = store.lock().listeners.remove(&id);
+            // Dropped outside the lock: it may hold another subscription.
+            drop(removed);
         })
     }
 }

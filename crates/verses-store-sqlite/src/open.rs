@@ -1,0 +1,163 @@
+//! Opening the file: folder and permissions, what the file is, settings of a connection. Schema steps are in `migrate`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+use verses_store::StoreError;
+
+use crate::fault::{Fault, corrupt};
+use crate::migrate;
+
+/// Marks the file as a home of Verses: "VRSS".
+pub(crate) const APPLICATION_ID: i32 = 0x5652_5353;
+
+/// How long a process waits for another one's transaction.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Every SQLite file begins with this.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// Statements kept prepared per connection; more than there are.
+const STATEMENTS: usize = 96;
+
+/// The log file is cut back to this many bytes once its content is in the database.
+const LOG_BYTES: i64 = 4 << 20;
+
+/// Turning the log on needs the file for itself for a moment, and SQLite does not wait for that on its own.
+const LOG_ATTEMPTS: u32 = 250;
+const LOG_PAUSE: Duration = Duration::from_millis(20);
+
+/// Makes a folder and its parents for this user alone; leaves one that is there as it is.
+pub(crate) fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|error| {
+        StoreError::Backend(format!("folder {} cannot be made: {error}: name a folder that can", dir.display()))
+    })
+}
+
+/// Files made with these options are for this user alone.
+pub(crate) fn private_mode(options: &mut OpenOptions) {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    #[cfg(not(unix))]
+    let _ = options;
+}
+
+/// Makes the file if there is none: SQLite would make it readable by others. Its neighbours get its permissions.
+pub(crate) fn create_private_file(path: &Path) -> Result<(), StoreError> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
+        create_private_dir(dir)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    private_mode(&mut options);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::StorageFull => {
+            Err(StoreError::Full(format!("{}: {error}", path.display())))
+        }
+        Err(error) => Err(StoreError::Backend(format!("{} cannot be made: {error}", path.display()))),
+    }
+}
+
+/// Refuses what is no SQLite file before SQLite touches it. An empty file is a new database.
+pub(crate) fn check_header(path: &Path) -> Result<(), StoreError> {
+    let name = path.display().to_string();
+    let unreadable = |error| StoreError::Backend(format!("{name} cannot be read: {error}: check its permissions"));
+    if path.is_dir() {
+        return Err(StoreError::Backend(format!("{name} is a folder: name the file in it")));
+    }
+    let mut head = Vec::new();
+    File::open(path).map_err(unreadable)?.take(MAGIC.len() as u64).read_to_end(&mut head).map_err(unreadable)?;
+    if head.is_empty() || head == MAGIC {
+        return Ok(());
+    }
+    Err(corrupt(&name, "this is not a database of Verses"))
+}
+
+/// Opens a connection that reads and writes a file that is there.
+pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
+    if connection.is_readonly(MAIN_DB)? {
+        let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(error, None).into());
+    }
+    Ok(connection)
+}
+
+/// Opens the writing connection: checks whose file it is, turns the log on, brings the schema up to date.
+pub(crate) fn connect_writer(path: &Path) -> Result<Connection, Fault> {
+    let mut connection = connect(path)?;
+    check_application(&connection, &path.display().to_string())?;
+    turn_log_on(&connection)?;
+    migrate::to_present(&mut connection)?;
+    Ok(connection)
+}
+
+/// Settings of every connection.
+pub(crate) fn configure(connection: &Connection) -> Result<(), Fault> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Full: a commit that returned is on the disk, whatever happens to the power. On macOS that needs one word more.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
+    Ok(())
+}
+
+/// A file of another application is not ours to migrate.
+fn check_application(connection: &Connection, name: &str) -> Result<(), Fault> {
+    // One transaction: another process may be making the tables right now, all of them at once.
+    let snapshot = connection.unchecked_transaction()?;
+    let application: i32 = snapshot.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = snapshot.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if application == APPLICATION_ID || (application == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(corrupt(name, "this database belongs to another application").into())
+}
+
+fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
+    let mut attempt = 0;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => {
+                let text =
+                    format!("this file system allows no write-ahead log (SQLite offers \"{mode}\"): use a local disk");
+                return Err(StoreError::Backend(text).into());
+            }
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && attempt < LOG_ATTEMPTS => {
+                attempt += 1;
+                thread::sleep(LOG_PAUSE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reads every page and compares tables with their indexes.
+pub(crate) fn check_integrity(path: &Path) -> Result<(), Fault> {
+    let name = path.display().to_string();
+    let connection = connect(path)?;
+    check_application(&connection, &name)?;
+    let mut statement = connection.prepare("PRAGMA integrity_check(3)")?;
+    let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if found == ["ok"] {
+        return Ok(());
+    }
+    Err(corrupt(&name, &found.join("; ")).into())
+}
