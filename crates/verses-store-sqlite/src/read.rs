@@ -37,8 +37,9 @@ statement!(
     ORDER BY next_due_date, verse_id"
 );
 statement!(
-    BY_PHASE = "SELECT {CARD_COLUMNS} FROM verse_cards WHERE user_id = ?1 AND archived = 0 AND current_phase = ?2
-    ORDER BY verse_id"
+    /// Named, because without statistics the planner takes the primary key and steps over the other phases.
+    BY_PHASE = "SELECT {CARD_COLUMNS} FROM verse_cards INDEXED BY verse_cards_phase
+        WHERE user_id = ?1 AND archived = 0 AND current_phase = ?2 ORDER BY verse_id"
 );
 statement!(
     EVENTS = "SELECT {EVENT_COLUMNS} FROM card_events WHERE user_id = ?1 AND verse_id = ?2
