@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Engine;
+use super::{Engine, InFlight};
 use crate::config::ServerLimits;
 use crate::operation::{FailureReason, Millis, OperationId, QueuedMeta};
 use crate::quality::NetworkHint;
@@ -84,9 +84,12 @@ impl Engine {
         let mut out = Settlement::default();
         let owner = session.map(|session| self.queue.owner(&session.owner));
         if owner != self.session.owner {
-            self.give_up_requests(now, &mut out);
+            self.give_up_requests(now, None, &mut out);
             self.session.refusals = 0;
+            self.session.doubted = false;
+            self.session.renewed = false;
         }
+        self.session.renewed |= self.session.refused && self.session.doubted;
         self.session.owner = owner;
         self.session.refused = false;
         self.session.generation += 1;
@@ -105,14 +108,13 @@ impl Engine {
         self.observe(now);
         let mut out = Settlement::default();
         let from = self.queue.owner(from);
-        if self.requests.iter().any(|request| request.owner == from) {
-            self.give_up_requests(now, &mut out);
-        }
+        self.give_up_requests(now, Some(from), &mut out);
         let rows: Vec<QueuedMeta> = self.rows_of(from);
         for meta in &rows {
             self.take_quietly(&meta.id);
         }
-        let owned = rows.into_iter().map(|meta| QueuedMeta { user_id: to.to_owned(), ..meta });
+        // Without an account they could not be sent: their age counts from now.
+        let owned = rows.into_iter().map(|meta| QueuedMeta { user_id: to.to_owned(), queued_at: now, ..meta });
         let mut taken = self.handle_enqueued(now, owned);
         out.changes.append(&mut taken.changes);
         out.results.append(&mut taken.results);
@@ -185,8 +187,13 @@ impl Engine {
         out
     }
 
-    fn give_up_requests(&mut self, now: Millis, out: &mut Settlement) {
-        for request in std::mem::take(&mut self.requests) {
+    /// Gives up the requests of an owner, or all.
+    fn give_up_requests(&mut self, now: Millis, of: Option<Symbol>, out: &mut Settlement) {
+        let (given_up, kept): (Vec<InFlight>, Vec<InFlight>) = std::mem::take(&mut self.requests)
+            .into_iter()
+            .partition(|request| of.is_none_or(|owner| owner == request.owner));
+        self.requests = kept;
+        for request in given_up {
             self.release_request(now, &request, out);
         }
     }

@@ -49,7 +49,7 @@ impl Engine {
         };
         match signal {
             // A session that was renewed after a refusal and is refused again is not at fault: the operation is.
-            Signal::Http(fault) if fault.session_matches.is_none() && self.session.refusals > 0 => {
+            Signal::Http(fault) if fault.session_matches.is_none() && self.session.renewed => {
                 let fault = HttpFault { session_matches: Some(true), ..fault.clone() };
                 classify(&Signal::Http(fault), &context)
             }
@@ -90,19 +90,15 @@ impl Engine {
                 self.gates.offline = true;
                 self.back_off(now);
             }
-            FaultAction::BackOff => self.back_off(now),
+            // What the server told is added to this: the longer of the two waits counts.
+            FaultAction::BackOff | FaultAction::WaitAsTold => self.back_off(now),
             FaultAction::ShrinkAndBackOff => {
                 self.narrow(request);
                 self.back_off(now);
                 self.suspect(now, request, http, out);
             }
-            FaultAction::WaitAsTold => {
-                if http.is_none_or(|fault| fault.retry_after_ms.is_none()) {
-                    self.back_off(now);
-                }
-            }
             FaultAction::Split => self.split(now, request, http, out),
-            FaultAction::PauseForSession => self.refuse_session(now, request, out),
+            FaultAction::PauseForSession => self.refuse_session(now, request, class, out),
             FaultAction::SetAside => self.set_aside(now, request, class, http, out),
             FaultAction::SendIndividually => {
                 let probe_at = after(now, self.config.probe_interval_ms);
@@ -132,6 +128,10 @@ impl Engine {
     }
 
     fn narrow(&mut self, request: &InFlight) {
+        // An individual call says nothing of batches.
+        if !request.mode.uses_batch_endpoint() {
+            return;
+        }
         self.narrowed = Some((request.operations.len() as u32 / 2).max(1));
     }
 
@@ -174,7 +174,7 @@ impl Engine {
         out.events.push(Event::CeilingLearned { operations: learned.operations, bytes: learned.bytes });
     }
 
-    fn refuse_session(&mut self, now: Millis, request: &InFlight, out: &mut Settlement) {
+    fn refuse_session(&mut self, now: Millis, request: &InFlight, class: FaultClass, out: &mut Settlement) {
         // A newer session may be good: only the one the request was sent with is refused.
         if request.generation != self.session.generation || self.session.refused {
             return;
@@ -185,6 +185,7 @@ impl Engine {
         }
         self.session.refusals = self.session.refusals.saturating_add(1);
         self.session.refused = true;
+        self.session.doubted = class == FaultClass::Session;
         out.events.push(Event::Reauthenticate { owner: self.queue.owner_name(request.owner).to_owned() });
     }
 
@@ -201,7 +202,8 @@ impl Engine {
             [(id, _)] => Some(&**id),
             _ => None,
         };
-        let Some(slot) = named.or(only).and_then(|id| self.held_by(id, request.number)) else {
+        let held = |id: &str| self.held_by(id, request.number);
+        let Some(slot) = named.and_then(held).or_else(|| only.and_then(held)) else {
             // It names an operation that is not in the request: find the one that is meant.
             return self.narrow(request);
         };

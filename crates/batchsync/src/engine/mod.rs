@@ -99,6 +99,10 @@ struct SessionState {
     generation: u64,
     /// Refusals since the last success.
     refusals: u32,
+    /// The last refusal was a 403: the session may be another's.
+    doubted: bool,
+    /// The session was renewed after such a refusal: another 403 is about the operation.
+    renewed: bool,
 }
 
 /// What keeps requests from going out. Times are on the caller's clock.

@@ -1,0 +1,16 @@
+//! The engine's rules in virtual time, by theme. Each test sets up a situation and says what must happen.
+
+mod adaptive;
+mod auth;
+mod common;
+mod fallback;
+mod faults;
+mod inbox;
+mod late_answers;
+mod limits;
+mod order;
+mod progress;
+mod properties;
+mod restart;
+mod retry;
+mod triggers;
