@@ -208,34 +208,39 @@ impl Engine {
     pub fn handle_enqueued(&mut self, now: Millis, rows: impl IntoIterator<Item = QueuedMeta>) -> Settlement {
         self.observe(now);
         let mut out = Settlement::default();
-        let mut related = Vec::new();
+        let (mut slots, mut interrupted) = (Vec::new(), Vec::new());
         for meta in rows {
-            let Some(slot) = self.take_in(now, &meta) else { continue };
+            let Some(slot) = self.queue.place(&meta) else { continue };
+            slots.push(slot);
             if matches!(meta.status, OperationStatus::Processing { .. }) {
-                self.push_status(slot, &mut out);
-            }
-            if meta.depends_on.is_some() {
-                related.push(slot);
+                interrupted.push(slot);
             }
         }
-        for slot in related {
-            self.reconcile(now, slot, &mut out);
+        self.begin_runs(&slots);
+        self.queue.enter_all(&slots);
+        for slot in interrupted {
+            self.push_status(slot, &mut out);
+        }
+        for slot in slots {
+            let Some(row) = self.queue.row(slot) else { continue };
+            let (since, related) = (row.aged_from.min(now), row.parent.is_some());
+            self.note_fresh(slot, since);
+            if related {
+                self.reconcile(now, slot, &mut out);
+            }
         }
         out
     }
 
-    fn take_in(&mut self, now: Millis, meta: &QueuedMeta) -> Option<Slot> {
-        let owner = self.queue.owner(&meta.user_id);
-        let before = self.queue.counts(owner);
-        let slot = self.queue.insert(meta)?;
-        let row = self.queue.row(slot)?;
-        if row.state == State::Pending {
-            if before.pending + before.processing == 0 {
-                self.runs.insert(owner, Run::default());
+    /// An owner whose queue had nothing to send starts a new run with the rows that come.
+    fn begin_runs(&mut self, slots: &[Slot]) {
+        for &slot in slots {
+            let Some(row) = self.queue.row(slot) else { continue };
+            let counts = self.queue.counts(row.owner);
+            if row.state == State::Pending && counts.pending + counts.processing == 0 {
+                self.runs.insert(row.owner, Run::default());
             }
-            self.note_fresh(slot, meta.queued_at.min(now));
         }
-        Some(slot)
     }
 
     /// Makes a row agree with what it depends on.

@@ -16,10 +16,23 @@ pub(crate) struct Symbol(u32);
 pub(crate) struct Symbols {
     numbers: BTreeMap<Arc<str>, Symbol>,
     names: Vec<Arc<str>>,
+    /// The last two answers: rows come in runs of one owner and few kinds.
+    recent: [Option<Symbol>; 2],
 }
 
 impl Symbols {
     pub(crate) fn intern(&mut self, name: &str) -> Symbol {
+        for recent in self.recent.into_iter().flatten() {
+            if self.name(recent) == name {
+                return recent;
+            }
+        }
+        let symbol = self.number(name);
+        self.recent = [Some(symbol), self.recent[0]];
+        symbol
+    }
+
+    fn number(&mut self, name: &str) -> Symbol {
         if let Some(&symbol) = self.numbers.get(name) {
             return symbol;
         }
@@ -59,17 +72,18 @@ pub(crate) struct Entity {
 /// The entities with rows in the queue. A number is used again once its entity has no rows.
 #[derive(Debug, Default)]
 pub(crate) struct Entities {
-    numbers: BTreeMap<(Symbol, Arc<str>), EntityNumber>,
+    numbers: BTreeMap<Symbol, BTreeMap<Arc<str>, EntityNumber>>,
     entities: Vec<Entity>,
     free: Vec<EntityNumber>,
 }
 
 impl Entities {
     pub(crate) fn intern(&mut self, owner: Symbol, name: &str) -> EntityNumber {
-        let name: Arc<str> = Arc::from(name);
-        if let Some(&number) = self.numbers.get(&(owner, name.clone())) {
+        let numbers = self.numbers.entry(owner).or_default();
+        if let Some(&number) = numbers.get(name) {
             return number;
         }
+        let name: Arc<str> = Arc::from(name);
         let entity = Entity { name: name.clone(), owner, rows: 0, in_flight: 0, ready: None };
         let number = if let Some(number) = self.free.pop() {
             self.entities[number as usize] = entity;
@@ -78,12 +92,12 @@ impl Entities {
             self.entities.push(entity);
             (self.entities.len() - 1) as EntityNumber
         };
-        self.numbers.insert((owner, name), number);
+        numbers.insert(name, number);
         number
     }
 
     pub(crate) fn get(&self, owner: Symbol, name: &str) -> Option<EntityNumber> {
-        self.numbers.get(&(owner, Arc::from(name))).copied()
+        self.numbers.get(&owner)?.get(name).copied()
     }
 
     pub(crate) fn entity(&self, number: EntityNumber) -> &Entity {
@@ -98,7 +112,9 @@ impl Entities {
     pub(crate) fn release(&mut self, number: EntityNumber) {
         let entity = &self.entities[number as usize];
         if entity.rows == 0 {
-            self.numbers.remove(&(entity.owner, entity.name.clone()));
+            if let Some(numbers) = self.numbers.get_mut(&entity.owner) {
+                numbers.remove(&entity.name);
+            }
             self.free.push(number);
         }
     }

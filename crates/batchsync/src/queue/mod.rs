@@ -5,6 +5,7 @@
 mod intern;
 mod select;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -239,18 +240,58 @@ impl Queue {
 
 /// Changing.
 impl Queue {
-    /// Adds a row; `None` if its id is there already. A row that was in a request comes in as pending.
-    pub(crate) fn insert(&mut self, meta: &QueuedMeta) -> Option<Slot> {
-        if self.by_id.contains_key(meta.id.as_str()) {
-            return None;
+    /// Adds rows that `place` has taken in to the indexes of their states.
+    ///
+    /// Many at once are sorted and merged, which is faster and packs the indexes tightly.
+    pub(crate) fn enter_all(&mut self, slots: &[Slot]) {
+        if slots.len() < 64 || slots.len() * 4 < self.by_id.len() {
+            for &slot in slots {
+                self.enter(slot);
+            }
+            return;
         }
+        let (mut chains, mut ages, mut children, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut entities = BTreeSet::new();
+        for &slot in slots {
+            let key = self.key(slot);
+            let Some(row) = self.rows.get(slot as usize).and_then(Option::as_ref) else { continue };
+            if row.state == State::Pending {
+                chains.push((row.entity, key));
+                ages.push((row.owner, row.aged_from, slot));
+            } else {
+                failed.push(key);
+            }
+            if let Some(parent) = &row.parent {
+                children.push((parent.clone(), key));
+            }
+            entities.insert(row.entity);
+            count(self.counts.entry(row.owner).or_default(), row, true);
+        }
+        self.chains.append(&mut chains.into_iter().collect());
+        self.ages.append(&mut ages.into_iter().collect());
+        self.children.append(&mut children.into_iter().collect());
+        self.failed.append(&mut failed.into_iter().collect());
+        for entity in entities {
+            self.refresh(entity);
+        }
+    }
+
+    /// Takes a row in; `None` if its id is there already. A row that was in a request comes in as pending. It is in
+    /// no index before `enter_all`.
+    pub(crate) fn place(&mut self, meta: &QueuedMeta) -> Option<Slot> {
+        let slot = self.free.last().copied().unwrap_or(self.rows.len() as Slot);
+        let id: Arc<str> = Arc::from(meta.id.as_str());
+        match self.by_id.entry(id.clone()) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(entry) => entry.insert(slot),
+        };
         let owner = self.symbols.intern(&meta.user_id);
         let parent = meta.depends_on.as_ref().filter(|parent| **parent != meta.id).map(|parent| {
             // The parent's own name is shared while it is queued.
             self.by_id.get_key_value(parent.as_str()).map_or_else(|| Arc::from(parent.as_str()), |(id, _)| id.clone())
         });
         let row = Row {
-            id: Arc::from(meta.id.as_str()),
+            id,
             parent,
             position: meta.position,
             aged_from: meta.queued_at,
@@ -265,18 +306,13 @@ impl Queue {
                 OperationStatus::Failed(failure) => State::Failed(Box::new(failure.clone())),
             },
         };
-        let slot = self.place(row);
-        self.enter(slot);
+        self.store(slot, row);
         Some(slot)
     }
 
-    fn place(&mut self, row: Row) -> Slot {
-        let slot = self.free.pop().unwrap_or(self.rows.len() as Slot);
+    fn store(&mut self, slot: Slot, row: Row) {
+        self.free.pop();
         let key = Key { position: row.position, slot };
-        self.by_id.insert(row.id.clone(), slot);
-        if let Some(parent) = &row.parent {
-            self.children.insert((parent.clone(), key));
-        }
         self.entities.entity_mut(row.entity).rows += 1;
         self.totals.len += 1;
         self.totals.bytes += u64::from(row.payload_bytes);
@@ -286,7 +322,6 @@ impl Queue {
         } else {
             self.rows[slot as usize] = Some(row);
         }
-        slot
     }
 
     /// Takes a row out. Rows that waited for it are free of it.
@@ -294,12 +329,8 @@ impl Queue {
         self.row(slot)?;
         self.clear_delay(slot);
         self.leave(slot);
-        let key = self.key(slot);
         let row = self.rows[slot as usize].take()?;
         self.by_id.remove(&row.id);
-        if let Some(parent) = &row.parent {
-            self.children.remove(&(parent.clone(), key));
-        }
         self.totals.len -= 1;
         self.totals.bytes -= u64::from(row.payload_bytes);
         self.free.push(slot);
@@ -406,30 +437,22 @@ impl Queue {
     fn index(&mut self, slot: Slot, add: bool) {
         let key = self.key(slot);
         let Some(row) = self.rows.get(slot as usize).and_then(Option::as_ref) else { return };
-        let (entity, bytes) = (row.entity, u64::from(row.payload_bytes));
-        let counts = self.counts.entry(row.owner).or_default();
+        let entity = row.entity;
+        if let Some(parent) = &row.parent {
+            set(&mut self.children, (parent.clone(), key), add);
+        }
+        count(self.counts.entry(row.owner).or_default(), row, add);
         match &row.state {
             State::Pending => {
                 set(&mut self.chains, (entity, key), add);
                 set(&mut self.ages, (row.owner, row.aged_from, slot), add);
-                step(&mut counts.pending, 1, add);
-                step(&mut counts.pending_bytes, bytes, add);
-                step(&mut counts.live_bytes, bytes, add);
             }
             State::Processing { .. } => {
                 set(&mut self.chains, (entity, key), add);
                 let entity = self.entities.entity_mut(entity);
                 entity.in_flight = if add { entity.in_flight + 1 } else { entity.in_flight.saturating_sub(1) };
-                step(&mut counts.processing, 1, add);
-                step(&mut counts.live_bytes, bytes, add);
             }
-            State::Failed(failure) => {
-                set(&mut self.failed, key, add);
-                step(&mut counts.failed, 1, add);
-                if matches!(failure.reason, FailureReason::Blocked { .. }) {
-                    step(&mut counts.blocked, 1, add);
-                }
-            }
+            State::Failed(_) => set(&mut self.failed, key, add),
         }
         self.refresh(entity);
     }
@@ -466,6 +489,26 @@ impl Queue {
         self.row(slot).is_some_and(|row| {
             row.state == State::Pending && !self.delays.contains_key(&slot) && self.waits_for(row).is_none()
         })
+    }
+}
+
+/// Counts a row in or out.
+fn count(counts: &mut Counts, row: &Row, add: bool) {
+    let bytes = u64::from(row.payload_bytes);
+    match &row.state {
+        State::Pending => {
+            step(&mut counts.pending, 1, add);
+            step(&mut counts.pending_bytes, bytes, add);
+            step(&mut counts.live_bytes, bytes, add);
+        }
+        State::Processing { .. } => {
+            step(&mut counts.processing, 1, add);
+            step(&mut counts.live_bytes, bytes, add);
+        }
+        State::Failed(failure) => {
+            step(&mut counts.failed, 1, add);
+            step(&mut counts.blocked, u64::from(matches!(failure.reason, FailureReason::Blocked { .. })), add);
+        }
     }
 }
 

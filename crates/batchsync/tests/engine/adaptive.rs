@@ -109,7 +109,7 @@ fn trouble_halves_and_success_grows_again() {
     let config = BatchConfig::default();
     let mut policy = Adaptive::new(&config);
     let backlog = Backlog { operations: 100_000, bytes: 22_000_000 };
-    let mut window = |policy: &mut Adaptive| policy.window(0, NetworkQuality::Fair, backlog).operations;
+    let window = |policy: &mut Adaptive| policy.window(0, NetworkQuality::Fair, backlog).operations;
     let start = window(&mut policy);
     assert_eq!(start, 254, "14,000 bytes at 55 bytes an operation");
     let mut last = start;

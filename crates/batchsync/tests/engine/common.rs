@@ -41,7 +41,7 @@ impl Sim {
     }
 
     pub(crate) fn signed_out(config: BatchConfig) -> Self {
-        Self::with_engine(Engine::new(config, 1).unwrap())
+        Self::with_engine(Engine::new(config, 1).expect("the settings of a test are valid"))
     }
 
     pub(crate) fn with_engine(engine: Engine) -> Self {
@@ -65,7 +65,7 @@ impl Sim {
     /// The process ends and starts again with what the store holds.
     pub(crate) fn restart(&mut self, seed: u64) {
         let config = self.engine.config().clone();
-        self.engine = Engine::new(config, seed).unwrap();
+        self.engine = Engine::new(config, seed).expect("the settings of a test are valid");
         let mut rows: Vec<QueuedMeta> = self.store.values().cloned().collect();
         rows.sort_by_key(|row| row.position);
         let settlement = self.engine.load(self.now, rows);

@@ -1,5 +1,7 @@
 //! The engine's rules in virtual time, by theme. Each test sets up a situation and says what must happen.
 
+#![expect(unused_must_use, reason = "the harness persists settlements before it returns them")]
+
 mod adaptive;
 mod auth;
 mod common;
