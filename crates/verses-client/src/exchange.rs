@@ -1,0 +1,243 @@
+//! One exchange with the server: claims, payloads, the request, its answer, and what is written of it. The order is the
+//! point: claims are durable before a request goes out, outcomes before the next one.
+
+use batchsync::{QueueChange, SendRequest, SettledOutcome, Settlement, Signal};
+use verses_protocol::{BatchResponse, OPERATIONS_PATH, OperationResult};
+use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError};
+
+use crate::clock;
+use crate::error::ClientError;
+use crate::merge::Merge;
+use crate::observe::SyncEvent;
+use crate::platform::Platform;
+use crate::results::{BatchOperationResult, DualWriteError};
+use crate::sync::SyncEngine;
+use crate::transport::{Method, Request, SendProgress, Transport};
+use crate::wire::{self, Answered, Outcome};
+
+/// How often taking over an answer is decided anew when another process writes meanwhile.
+const MAX_TRIES: u32 = 200;
+
+impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
+    /// One request: claims, payloads, the exchange, the outcome.
+    pub(crate) async fn send(&mut self, request: SendRequest) -> Result<(), ClientError> {
+        self.commit_queue(request.changes).await?;
+        let rows = self.service.store.queued(&request.operations).await?;
+        let session = match self.service.fresh_session().await {
+            Ok(session) if session.user_id == request.owner => session,
+            Ok(_) | Err(ClientError::SignInNeeded) => return self.fail(&request.request_id, Signal::status(401)).await,
+            Err(ClientError::Store(error)) => return Err(error.into()),
+            Err(ClientError::Transport(error)) => return self.fail(&request.request_id, wire::signal_of(&error)).await,
+            Err(_) => return self.fail(&request.request_id, Signal::UnexpectedBody).await,
+        };
+        let is_batch = request.mode.uses_batch_endpoint();
+        let body = if is_batch {
+            wire::batch_body(&request.request_id, &rows, self.service.cursor(&request.owner).await?)?
+        } else {
+            let Some(row) = rows.first() else { return self.fail(&request.request_id, Signal::Cancelled).await };
+            wire::individual_body(row)?
+        };
+        let request_id = request.request_id.clone();
+        self.tell(&SyncEvent::RequestStarted { request_id: request_id.clone(), operations: rows.len(), is_batch });
+        self.run.summary.requests += 1;
+        self.run.batch_id.clone_from(&request_id);
+        self.pace().await;
+        let sent_at = self.now();
+        let http = Request {
+            method: Method::Post,
+            path: OPERATIONS_PATH.into(),
+            bearer: Some(session.access_token),
+            body: Some(body),
+        };
+        let answer = self.service.transport.send(http, Some(self.send_progress(&request_id))).await;
+        let outcome = match rows.first() {
+            Some(row) if !is_batch => wire::read_individual(&row.meta.id, answer),
+            _ => wire::read_batch(answer),
+        };
+        match outcome {
+            Outcome::Answered(answered) => self.settle(&request_id, &rows, *answered, &request.owner, sent_at).await,
+            Outcome::Fault(signal) => self.fail(&request_id, signal).await,
+        }
+    }
+
+    fn send_progress(&self, request_id: &str) -> SendProgress {
+        let observer = self.observer.clone();
+        let request_id = request_id.to_owned();
+        std::sync::Arc::new(move |sent, total| {
+            observer(&SyncEvent::RequestSent { request_id: request_id.clone(), sent, total });
+        })
+    }
+
+    pub(crate) async fn pace(&mut self) {
+        let wait = self.pacer.take(self.service.platform.monotonic_ms());
+        if wait > 0 {
+            self.service.platform.sleep(wait).await;
+        }
+    }
+
+    /// The request failed as a whole.
+    async fn fail(&mut self, request_id: &str, signal: Signal) -> Result<(), ClientError> {
+        let now = self.now();
+        let settlement = self.engine.handle_failure(now, request_id, &signal);
+        self.persist(settlement).await
+    }
+
+    /// The server processed the request: engine's changes, results and piggybacked changes in one transaction.
+    async fn settle(
+        &mut self,
+        request_id: &str,
+        rows: &[QueuedOperation],
+        answered: Answered,
+        owner: &str,
+        sent_at: i64,
+    ) -> Result<(), ClientError> {
+        let now = self.now();
+        let (elapsed_ms, bytes_sent) = (answered.response.elapsed_ms, answered.response.bytes_sent);
+        self.run.summary.bytes_sent += bytes_sent;
+        self.run.summary.bytes_received += answered.response.bytes_received;
+        let clock = answered.batch.as_ref().and_then(|b| self.clock_change(b.server_time.0, sent_at, now));
+        let settlement = self.engine.handle_response(now, request_id, &answered.response);
+        for _ in 0..MAX_TRIES {
+            let base = self.service.store.revision().await?;
+            let mut changes: Vec<StoreChange> = settlement.changes.iter().cloned().map(StoreChange::Queue).collect();
+            changes.extend(clock.clone());
+            changes.extend(self.take_over(owner, rows, &answered.results, answered.batch.as_ref()).await?);
+            match self.service.store.commit(Some(base), changes).await {
+                Ok(committed) => {
+                    self.saw(base, committed.revision);
+                    self.renewals = 0;
+                    self.note_pulled(answered.batch.as_ref());
+                    let successful = answered.results.iter().filter(|r| r.success).count();
+                    let failed = answered.results.len() - successful;
+                    let request_id = request_id.to_owned();
+                    self.tell(&SyncEvent::RequestEnded { request_id, successful, failed, elapsed_ms, bytes_sent });
+                    self.record(&settlement, rows);
+                    return Ok(());
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy("another process keeps writing".into()).into())
+    }
+
+    fn note_pulled(&mut self, batch: Option<&BatchResponse>) {
+        let Some((batch, changes)) = batch.and_then(|b| Some((b, b.changes.as_ref()?))) else {
+            self.pulled_all = false;
+            return;
+        };
+        self.pulled_all = batch.has_more == Some(false);
+        self.pulled.changes += changes.len() as u64;
+        self.pulled.was_reset |= batch.reset;
+        if !changes.is_empty() {
+            self.tell(&SyncEvent::Pulled { changes: changes.len() });
+        }
+    }
+
+    /// The writes that follow from an answer, besides the engine's; the source's `updateLocalRecordsFromBatch`.
+    async fn take_over(
+        &self,
+        owner: &str,
+        rows: &[QueuedOperation],
+        results: &[OperationResult],
+        batch: Option<&BatchResponse>,
+    ) -> Result<Vec<StoreChange>, ClientError> {
+        let mut merge = Merge::new(&self.service.store, owner);
+        let mut recovery = Vec::new();
+        if let Some(batch) = batch
+            && let (Some(changes), Some(cursor)) = (&batch.changes, &batch.cursor)
+        {
+            if batch.reset {
+                merge.reset();
+            }
+            merge.changes(changes).await?;
+            merge.cursor(cursor);
+            recovery = self.service.note_recovery(owner, batch.reset, changes).await?;
+        }
+        merge.results(rows, results);
+        let mut writes = merge.finish().await?;
+        writes.extend(recovery);
+        Ok(writes)
+    }
+
+    /// Follows the store's revision as long as only this driver writes; otherwise the queue is loaded anew.
+    pub(crate) fn saw(&mut self, base: Revision, committed: Revision) {
+        if base == self.seen && committed.0 == base.0 + 1 {
+            self.seen = committed;
+        }
+    }
+
+    /// The measured offset of the server's clock, if this measurement is better than the last.
+    pub(crate) fn clock_change(&mut self, server_ms: i64, sent_at: i64, received_at: i64) -> Option<StoreChange> {
+        let round_trip = u64::try_from(received_at.saturating_sub(sent_at)).unwrap_or(u64::MAX);
+        if self.clock_sample_ms.is_some_and(|best| best <= round_trip) {
+            return None;
+        }
+        self.clock_sample_ms = Some(round_trip);
+        Some(clock::offset_change(clock::measure(server_ms, sent_at, received_at)))
+    }
+
+    pub(crate) async fn persist(&mut self, settlement: Settlement) -> Result<(), ClientError> {
+        let changes = settlement.changes.clone();
+        self.commit_queue(changes).await?;
+        let ids: Vec<String> = settlement.results.iter().map(|r| r.id.clone()).collect();
+        let failed = settlement.results.iter().any(|r| matches!(r.outcome, SettledOutcome::Failed(_)));
+        let rows = if failed { self.service.store.queued(&ids).await? } else { Vec::new() };
+        self.record(&settlement, &rows);
+        Ok(())
+    }
+
+    async fn commit_queue(&mut self, changes: Vec<QueueChange>) -> Result<(), ClientError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let changes = changes.into_iter().map(StoreChange::Queue).collect();
+        let base = self.seen;
+        let committed = self.service.store.commit(None, changes).await?;
+        self.saw(base, committed.revision);
+        Ok(())
+    }
+
+    /// Counts and tells what a settlement says.
+    fn record(&mut self, settlement: &Settlement, rows: &[QueuedOperation]) {
+        for result in &settlement.results {
+            let row = rows.iter().find(|r| r.meta.id == result.id);
+            let mut operation = BatchOperationResult {
+                local_id: row.map(|r| r.local_ref.clone()).unwrap_or_default(),
+                operation_id: result.id.clone(),
+                operation: row.map(|r| r.meta.kind.clone()).unwrap_or_default(),
+                success: true,
+                is_duplicate: false,
+                errors: Vec::new(),
+            };
+            match &result.outcome {
+                SettledOutcome::Applied => self.run.summary.successful += 1,
+                SettledOutcome::Duplicate => {
+                    operation.is_duplicate = true;
+                    self.run.summary.successful += 1;
+                }
+                SettledOutcome::Failed(failure) => {
+                    operation.success = false;
+                    let (code, message) = (failure.code.clone(), failure.message.clone());
+                    operation.errors.push(DualWriteError { code, message: message.clone(), retryable: false });
+                    self.run.summary.failed += 1;
+                    self.tell(&SyncEvent::OperationFailed {
+                        operation_id: result.id.clone(),
+                        local_ref: operation.local_id.clone(),
+                        kind: operation.operation.clone(),
+                        message,
+                    });
+                }
+                SettledOutcome::Pending { .. } | SettledOutcome::Discarded => continue,
+            }
+            self.run.operations.push(operation);
+        }
+        if let Some(summary) = &settlement.summary {
+            self.run.summary.network_errors += u64::from(summary.network_errors > 0);
+            self.run.summary.validation_errors += u64::from(summary.validation_errors);
+        }
+        for event in &settlement.events {
+            self.tell(&SyncEvent::Engine(event.clone()));
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! The sync driver: carries out what the engine decides. It asks for the next step, persists, sends, reports back.
+//!
+//! Nothing is decided here but the order of I/O: claims are durable before a request goes out, outcomes before the next.
+
+use batchsync::{ChildPolicy, Engine, OperationStatus, Step, WaitReason};
+use verses_store::{LocalStore, Revision, meta_key};
+
+use crate::error::ClientError;
+use crate::observe::{Observer, SyncEvent, nobody};
+use crate::pacing::Pacer;
+use crate::platform::Platform;
+use crate::results::{BatchDualWriteResult, PullResult, SyncResult};
+use crate::service::DataService;
+use crate::transport::Transport;
+use crate::wire;
+
+/// How often a session is renewed without an answer in between.
+const MAX_RENEWALS: u32 = 3;
+
+/// How long a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SyncOptions {
+    /// Keep trying for so long when the network or the server fails, milliseconds.
+    pub patience_ms: u64,
+}
+
+/// Why a run of sending ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Nothing that could be sent is left.
+    Empty,
+    /// Something is left; the engine waits for this.
+    Waiting(WaitReason),
+}
+
+/// Sends and fetches for one device. At most one per store at a time: the caller holds the lock.
+pub struct SyncEngine<S, T, P> {
+    pub(crate) service: DataService<S, T, P>,
+    pub(crate) engine: Engine,
+    pub(crate) observer: Observer,
+    pub(crate) pacer: Pacer,
+    /// The store as this driver knows it.
+    pub(crate) seen: Revision,
+    pub(crate) run: BatchDualWriteResult,
+    /// What came with the answers to batches in this run.
+    pub(crate) pulled: PullResult,
+    /// Whether everything had come with the last answer.
+    pub(crate) pulled_all: bool,
+    /// Sessions renewed since the last answer: a server that refuses fresh tokens must not be asked for ever.
+    pub(crate) renewals: u32,
+    /// The best measurement of the server's clock so far: its round trip, milliseconds.
+    pub(crate) clock_sample_ms: Option<u64>,
+    last_position: Option<batchsync::QueuePosition>,
+    started_ms: u64,
+}
+
+impl<S, T, P> std::fmt::Debug for SyncEngine<S, T, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SyncEngine").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
+    /// Loads the queue. Operations that were on their way when the last process ended wait again: their ids make
+    /// sending them twice harmless.
+    ///
+    /// # Errors
+    /// Errors of the store and of the settings.
+    pub async fn open(service: DataService<S, T, P>) -> Result<Self, ClientError> {
+        let config = service.config();
+        let engine = Engine::new(config.batch.clone(), service.platform.random())
+            .map_err(|e| ClientError::Unreadable { what: "the batch settings".into(), reason: e.to_string() })?;
+        let pacer = Pacer::new(config.max_requests_per_window, config.pacing_window_ms);
+        let started_ms = service.platform.monotonic_ms();
+        let mut opened = Self {
+            service,
+            engine,
+            observer: nobody(),
+            pacer,
+            seen: Revision(0),
+            run: BatchDualWriteResult::default(),
+            pulled: PullResult::default(),
+            pulled_all: false,
+            renewals: 0,
+            clock_sample_ms: None,
+            last_position: None,
+            started_ms,
+        };
+        opened.load_queue().await?;
+        opened.use_stored_limits().await?;
+        opened.use_session().await?;
+        Ok(opened)
+    }
+
+    /// The same, watched by `observer`.
+    #[must_use]
+    pub fn observed(mut self, observer: Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The service underneath.
+    pub fn service(&self) -> &DataService<S, T, P> {
+        &self.service
+    }
+
+    /// The engine, for questions.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.service.platform.now_ms()
+    }
+
+    pub(crate) fn tell(&self, event: &SyncEvent) {
+        (self.observer)(event);
+    }
+
+    async fn load_queue(&mut self) -> Result<(), ClientError> {
+        let seen = self.service.store.revision().await?;
+        let rows = self.service.store.queue_metas(None, u32::MAX).await?;
+        self.last_position = rows.last().map(|r| r.position);
+        let now = self.now();
+        let settlement = self.engine.load(now, rows);
+        self.seen = seen;
+        self.persist(settlement).await
+    }
+
+    async fn use_stored_limits(&mut self) -> Result<(), ClientError> {
+        let stored = self.service.store.meta(meta_key::LIMITS).await?;
+        // Limits are only an optimisation: unreadable ones are asked for again by being told in the next refusal.
+        if let Some(limits) = stored.and_then(|t| serde_json::from_str(&t).ok()) {
+            self.engine.update_limits(wire::server_limits(&limits));
+        }
+        Ok(())
+    }
+
+    /// Takes in what this process or another has queued, retried or discarded since.
+    pub(crate) async fn refresh_queue(&mut self) -> Result<(), ClientError> {
+        let revision = self.service.store.revision().await?;
+        if revision == self.seen {
+            return Ok(());
+        }
+        let rows = self.service.store.queue_metas(self.last_position, u32::MAX).await?;
+        self.last_position = rows.last().map(|r| r.position).or(self.last_position);
+        let now = self.now();
+        let settlement = self.engine.handle_enqueued(now, rows);
+        self.seen = revision;
+        self.persist(settlement).await?;
+        self.follow_inbox().await?;
+        self.use_session().await
+    }
+
+    /// Operations that the user retried or discarded in another process: the store has changed already.
+    async fn follow_inbox(&mut self) -> Result<(), ClientError> {
+        let failed: Vec<String> = self.engine.failed().map(|(id, _)| id.to_owned()).collect();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let stored = self.service.store.queued(&failed).await?;
+        let now = self.now();
+        for id in failed {
+            let row = stored.iter().find(|r| r.meta.id == id);
+            // An operation the engine no longer knows was settled together with its parent.
+            let followed = match row.map(|r| &r.meta.status) {
+                None => self.engine.discard(now, &id, ChildPolicy::Cascade),
+                Some(OperationStatus::Failed(_)) => continue,
+                Some(_) => self.engine.retry(now, &id),
+            };
+            drop(followed);
+        }
+        Ok(())
+    }
+
+    /// Tells the engine whose queue may be sent.
+    pub(crate) async fn use_session(&mut self) -> Result<(), ClientError> {
+        let session = self.service.session().await?.filter(crate::session::Session::is_usable);
+        let now = self.now();
+        let settlement = self.engine.set_session(now, session.map(|s| batchsync::Session { owner: s.user_id }));
+        self.persist(settlement).await
+    }
+
+    /// Sends everything that can be sent now, without waiting for batches to fill. The source's `processBatchQueue`
+    /// until the queue is empty; an empty queue gives an empty result.
+    ///
+    /// # Errors
+    /// [`ClientError::SignInNeeded`]; errors of the store. A network that fails is no error: see [`Drained`].
+    pub async fn process_batch_queue(
+        &mut self,
+        options: SyncOptions,
+    ) -> Result<(BatchDualWriteResult, Drained), ClientError> {
+        self.begin_run();
+        self.use_session().await?;
+        let now = self.now();
+        let flushed = self.engine.flush(now);
+        self.persist(flushed).await?;
+        let drained = self.drain(options).await?;
+        Ok((self.end_run(), drained))
+    }
+
+    fn begin_run(&mut self) {
+        self.run = BatchDualWriteResult::default();
+        self.pulled = PullResult::default();
+        self.pulled_all = false;
+        self.started_ms = self.service.platform.monotonic_ms();
+    }
+
+    fn end_run(&mut self) -> BatchDualWriteResult {
+        let mut run = std::mem::take(&mut self.run);
+        run.processing_time_ms = self.service.platform.monotonic_ms().saturating_sub(self.started_ms);
+        let progress = self.engine.progress(self.now());
+        run.summary.total = run.summary.successful + run.summary.failed + progress.pending;
+        run
+    }
+
+    async fn drain(&mut self, options: SyncOptions) -> Result<Drained, ClientError> {
+        let deadline = self.service.platform.monotonic_ms().saturating_add(options.patience_ms);
+        loop {
+            self.refresh_queue().await?;
+            let now = self.now();
+            match self.engine.poll(now) {
+                Step::Persist(settlement) => self.persist(settlement).await?,
+                Step::Send(request) => self.send(request).await?,
+                Step::Wait { reason: WaitReason::Idle, .. } => return Ok(Drained::Empty),
+                Step::Wait { reason: WaitReason::Collecting, .. } => {
+                    let flushed = self.engine.flush(now);
+                    self.persist(flushed).await?;
+                }
+                Step::Wait { reason: WaitReason::Session, .. } => {
+                    if !self.renew_session().await? {
+                        return Ok(Drained::Waiting(WaitReason::Session));
+                    }
+                }
+                Step::Wait { until, reason } => {
+                    let wait = until.map_or(u64::MAX, |at| u64::try_from(at.saturating_sub(now)).unwrap_or(0));
+                    let left = deadline.saturating_sub(self.service.platform.monotonic_ms());
+                    if wait > left {
+                        return Ok(Drained::Waiting(reason));
+                    }
+                    self.service.platform.sleep(wait.max(1)).await;
+                }
+            }
+            self.tell(&SyncEvent::Progress(self.engine.progress(self.now())));
+        }
+    }
+
+    /// Gets a session after the server refused one. `false`: there is no way to the server now.
+    pub(crate) async fn renew_session(&mut self) -> Result<bool, ClientError> {
+        self.renewals += 1;
+        if self.renewals > MAX_RENEWALS {
+            return Err(ClientError::SignInNeeded);
+        }
+        let session = self.service.session().await?.filter(crate::session::Session::is_usable);
+        let Some(session) = session else { return Err(ClientError::SignInNeeded) };
+        match self.service.refresh(session).await {
+            Ok(_) => {
+                self.use_session().await?;
+                Ok(true)
+            }
+            Err(error) if error.is_retryable() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Both directions. The source's `sync`, and its `intelligentSync`: the engine chooses between batches and individual
+    /// calls, and falls back from one to the other.
+    ///
+    /// # Errors
+    /// [`ClientError::SignInNeeded`]; errors of the store; when nothing could be sent or fetched, errors of the network.
+    pub async fn sync(&mut self, options: SyncOptions) -> Result<(SyncResult, Drained), ClientError> {
+        let (to_remote, drained) = self.process_batch_queue(options).await?;
+        if drained != Drained::Empty {
+            return Ok((SyncResult { to_remote, from_remote: Default::default() }, drained));
+        }
+        let from_remote = self.fetch_the_rest().await?;
+        if from_remote.offered_again > 0 {
+            // The server had lost operations; they wait again and go out now.
+            let (again, drained) = self.process_batch_queue(options).await?;
+            let to_remote = to_remote.joined(again);
+            return Ok((SyncResult { to_remote, from_remote }, drained));
+        }
+        Ok((SyncResult { to_remote, from_remote }, drained))
+    }
+
+    /// What has not come with the answers to batches.
+    async fn fetch_the_rest(&mut self) -> Result<PullResult, ClientError> {
+        let mut result = self.pulled;
+        if self.pulled_all {
+            let owner = self.service.owner().await?;
+            result.offered_again = self.service.finish_recovery(&owner).await?;
+            return Ok(result);
+        }
+        let rest = self.sync_from_remote().await?;
+        result.changes += rest.changes;
+        result.pages += rest.pages;
+        result.was_reset |= rest.was_reset;
+        result.offered_again = rest.offered_again;
+        Ok(result)
+    }
+}

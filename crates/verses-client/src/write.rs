@@ -1,0 +1,496 @@
+//! Dual write: an action becomes one operation, and its effect and its queue row are written in one transaction.
+//! Sending is in `sync`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use batchsync::{EntityKey, OperationStatus, QueuedMeta};
+use jiff::civil::Date;
+use verses_core::{
+    ApplyContext, Card, CardAction, CreateVerse, Effect, Operation, OperationId, OperationKind, Phase, RecordReview,
+    ReferenceDisplayMode, Rejection, SetPhase, Slot, TextLookup, UnixMillis, UpdateProfile, UserState, VerseId, apply,
+    local_date, parse_passage,
+};
+use verses_store::{
+    LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
+};
+
+use crate::error::ClientError;
+use crate::platform::{Platform, new_id};
+use crate::results::DualWriteResult;
+use crate::service::{CardWithVerse, DataService};
+use crate::slots;
+use crate::transport::Transport;
+
+/// Actions written in one transaction when there are many.
+const ACTIONS_PER_TRANSACTION: usize = 200;
+/// How often a write is decided anew when another process writes meanwhile.
+const MAX_TRIES: u32 = 200;
+/// Entity of profile updates.
+pub const PROFILE_ENTITY: &str = "profile";
+
+/// A passage to add.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewVerse {
+    /// What the user typed: one passage, or the title of an own text.
+    pub reference: String,
+    /// Translation; `None`: the profile's, else the default.
+    pub translation: Option<String>,
+    /// The user's own text.
+    pub text: Option<String>,
+}
+
+/// Fields of the profile to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProfileChange {
+    /// Full name.
+    pub full_name: Option<String>,
+    /// Preferred translation.
+    pub preferred_translation: Option<String>,
+    /// How references are shown.
+    pub reference_display_mode: Option<ReferenceDisplayMode>,
+    /// IANA time zone.
+    pub timezone: Option<String>,
+}
+
+/// What became of one operation.
+enum Performed {
+    Queued { operation_id: String, verse_id: Option<VerseId> },
+    Duplicate { verse_id: VerseId },
+    Refused(Rejection),
+}
+
+/// The entity an operation about a verse belongs to.
+#[must_use]
+pub fn verse_entity(id: VerseId) -> EntityKey {
+    format!("verse/{id}")
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
+    /// Adds passages; every one gets its own result, in order. `progress` is told how many are done.
+    ///
+    /// # Errors
+    /// [`ClientError::QueueFull`] and errors of the store; what was added before them stays added.
+    pub async fn add_verses(
+        &self,
+        verses: &[NewVerse],
+        mut progress: impl FnMut(usize) + Send,
+    ) -> Result<Vec<DualWriteResult<CardWithVerse>>, ClientError> {
+        let mut results = Vec::with_capacity(verses.len());
+        for chunk in verses.chunks(ACTIONS_PER_TRANSACTION) {
+            let operations = chunk.iter().map(create_operation).collect::<Vec<_>>();
+            for performed in self.perform(&operations).await? {
+                results.push(self.card_result(performed).await?);
+            }
+            progress(results.len());
+        }
+        Ok(results)
+    }
+
+    /// Records a review.
+    ///
+    /// # Errors
+    /// [`ClientError::Rejected`] when the verse is not in the collection; else as [`Self::add_verses`].
+    pub async fn record_review(
+        &self,
+        verse_id: VerseId,
+        was_successful: bool,
+        review_time_seconds: Option<u32>,
+    ) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
+        self.one(Operation::RecordReview(RecordReview {
+            verse_id,
+            was_successful,
+            occurred_at: UnixMillis(0),
+            local_date: Date::ZERO,
+            review_time_seconds,
+            slot: None,
+        }))
+        .await
+    }
+
+    /// Puts a card away, or takes it out again.
+    ///
+    /// # Errors
+    /// As [`Self::record_review`].
+    pub async fn archive(
+        &self,
+        verse_id: VerseId,
+        archived: bool,
+    ) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
+        let action = CardAction { verse_id, occurred_at: UnixMillis(0), local_date: Date::ZERO };
+        self.one(if archived { Operation::ArchiveVerse(action) } else { Operation::RestoreVerse(action) }).await
+    }
+
+    /// Sets a card's phase by hand.
+    ///
+    /// # Errors
+    /// As [`Self::record_review`].
+    pub async fn set_phase(
+        &self,
+        verse_id: VerseId,
+        phase: Phase,
+    ) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
+        let operation = SetPhase { verse_id, phase, occurred_at: UnixMillis(0), local_date: Date::ZERO, slot: None };
+        self.one(Operation::SetPhase(operation)).await
+    }
+
+    /// Changes fields of the profile.
+    ///
+    /// # Errors
+    /// [`ClientError::Rejected`] naming the field that is wrong; else as [`Self::add_verses`].
+    pub async fn update_profile(
+        &self,
+        change: ProfileChange,
+    ) -> Result<DualWriteResult<verses_core::Profile>, ClientError> {
+        let operation = Operation::UpdateProfile(UpdateProfile {
+            occurred_at: UnixMillis(0),
+            full_name: change.full_name,
+            preferred_translation: change.preferred_translation,
+            reference_display_mode: change.reference_display_mode,
+            timezone: change.timezone,
+        });
+        match self.queue_operation(operation).await? {
+            (operation_id, _) => Ok(DualWriteResult::queued(self.profile().await?, operation_id)),
+        }
+    }
+
+    /// The base of all actions, the source's `queueOperation`: stamps one operation, applies it on this device and
+    /// queues it, in one transaction. Gives its id and the verse it touched.
+    ///
+    /// # Errors
+    /// [`ClientError::Rejected`] when it is not possible; nothing is written then.
+    pub async fn queue_operation(&self, operation: Operation) -> Result<(String, Option<VerseId>), ClientError> {
+        match self.perform(std::slice::from_ref(&operation)).await?.pop() {
+            Some(Performed::Queued { operation_id, verse_id }) => Ok((operation_id, verse_id)),
+            Some(Performed::Duplicate { verse_id }) => Ok((String::new(), Some(verse_id))),
+            Some(Performed::Refused(rejection)) => Err(rejection.into()),
+            None => Err(ClientError::Store(StoreError::Backend("nothing was performed".into()))),
+        }
+    }
+
+    async fn one(&self, operation: Operation) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
+        let performed = self.perform(std::slice::from_ref(&operation)).await?.pop();
+        match performed {
+            Some(Performed::Refused(rejection)) => Err(rejection.into()),
+            Some(performed) => self.card_result(performed).await,
+            None => Err(ClientError::Store(StoreError::Backend("nothing was performed".into()))),
+        }
+    }
+
+    async fn card_result(&self, performed: Performed) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
+        let (verse_id, operation_id) = match performed {
+            Performed::Refused(rejection) => return Ok(DualWriteResult::failed(&rejection.into())),
+            Performed::Duplicate { verse_id } => (Some(verse_id), None),
+            Performed::Queued { operation_id, verse_id } => (verse_id, Some(operation_id)),
+        };
+        let card = match verse_id {
+            Some(id) => self.find(id).await?,
+            None => None,
+        };
+        let missing = || ClientError::Store(StoreError::Backend("the card just written is not there".into()));
+        let card = card.ok_or_else(missing)?;
+        Ok(match operation_id {
+            Some(id) => DualWriteResult::queued(card, id),
+            None => DualWriteResult::duplicate(card),
+        })
+    }
+
+    /// One transaction: decides on what is read now, and decides anew if somebody else wrote meanwhile.
+    async fn perform(&self, operations: &[Operation]) -> Result<Vec<Performed>, ClientError> {
+        for _ in 0..MAX_TRIES {
+            let base = self.store.revision().await?;
+            let run = self.decide(operations).await?;
+            match self.store.commit(Some(base), run.changes).await {
+                Ok(_) => return Ok(run.performed),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy("another process keeps writing".into()).into())
+    }
+
+    async fn decide(&self, operations: &[Operation]) -> Result<Run, ClientError> {
+        let mut run = self.load(operations).await?;
+        let totals = self.store.queue_totals(&run.owner).await?;
+        run.totals = batchsync::QueueTotals { len: totals.waiting + totals.failed, bytes: totals.bytes };
+        for operation in operations {
+            let performed = self.decide_one(&mut run, operation)?;
+            run.performed.push(performed);
+        }
+        run.finish();
+        Ok(run)
+    }
+
+    /// Everything the operations touch.
+    async fn load(&self, operations: &[Operation]) -> Result<Run, ClientError> {
+        let owner = self.owner().await?;
+        let profile = self.store.profile(&owner).await?;
+        let last = self.store.meta(meta_key::LAST_OCCURRED_AT).await?.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
+        let zone = profile.timezone.value.clone().unwrap_or_else(|| self.config.time_zone.clone());
+        let now = self.corrected_now().await?;
+        let mut run = Run::new(owner, now, last, zone);
+        run.state.profile = profile;
+        let ids = operations.iter().filter_map(|o| self.verse_of(&run, o)).collect::<BTreeSet<_>>();
+        for id in &ids {
+            if let Some(card) = self.store.card(&run.owner, *id).await? {
+                run.state.cards.insert(*id, card);
+            }
+            if let Some(verse) = self.store.verse(&run.owner, *id).await? {
+                run.state.verses.insert(*id, verse);
+            }
+            for meta in self.store.queued_for_entity(&run.owner, &verse_entity(*id)).await? {
+                if meta.kind == OperationKind::CreateVerse.as_str() {
+                    run.creations.insert(*id, meta.id);
+                }
+            }
+        }
+        let late =
+            run.state.cards.values().filter(|c| c.fold.last_event.occurred_at.0 >= last.max(now.0)).map(|c| c.verse_id);
+        let late = late.collect::<Vec<_>>();
+        for stored in self.store.events_of(&run.owner, &late).await? {
+            run.state.events.entry(stored.event.verse_id).or_default().push(stored.event);
+        }
+        if operations.iter().any(|o| matches!(o, Operation::UpdateProfile(_))) {
+            run.open_profile_update = self.open_profile_update(&run.owner).await?;
+        }
+        if operations.iter().any(|o| matches!(o, Operation::RecordReview(_) | Operation::SetPhase(_))) {
+            run.all_cards = self.store.cards(&run.owner).await?;
+        }
+        Ok(run)
+    }
+
+    /// A profile update that waits and was never sent: a further one is folded into it.
+    async fn open_profile_update(&self, owner: &str) -> Result<Option<QueuedOperation>, ClientError> {
+        let waiting = self.store.queued_for_entity(owner, PROFILE_ENTITY).await?;
+        let open = waiting.into_iter().rev().find(|m| m.status == OperationStatus::Pending && !m.ever_sent);
+        let Some(meta) = open else { return Ok(None) };
+        Ok(self.store.queued(&[meta.id]).await?.pop())
+    }
+
+    fn verse_of(&self, run: &Run, operation: &Operation) -> Option<VerseId> {
+        match operation {
+            Operation::CreateVerse(create) => Some(verses_core::verse_id_of_create(create, &run.state.profile)),
+            Operation::RecordReview(o) => Some(o.verse_id),
+            Operation::ArchiveVerse(o) | Operation::RestoreVerse(o) => Some(o.verse_id),
+            Operation::SetPhase(o) => Some(o.verse_id),
+            Operation::UpdateProfile(_) => None,
+        }
+    }
+
+    fn decide_one(&self, run: &mut Run, operation: &Operation) -> Result<Performed, ClientError> {
+        let mut operation = run.stamp(operation.clone());
+        let folded_into = match &mut operation {
+            Operation::UpdateProfile(update) => run.fold_into_open(update),
+            _ => None,
+        };
+        let id = folded_into.clone().unwrap_or_else(|| new_id(&self.platform).to_string());
+        let operation_id = OperationId::new(id.clone()).map_err(|e| StoreError::Backend(e.to_string()))?;
+        let text = match &operation {
+            Operation::CreateVerse(create) => self.text_of(create, run),
+            _ => TextLookup::NotAsked,
+        };
+        let context = ApplyContext { operation_id: &operation_id, now: run.now, text: &text };
+        let effect = match apply(&mut run.state, &context, &operation) {
+            Ok(effect) => effect,
+            Err(rejection) => return Ok(Performed::Refused(rejection)),
+        };
+        if let (true, Some(verse_id)) = (effect.duplicate, effect.verse_id) {
+            return Ok(Performed::Duplicate { verse_id });
+        }
+        run.write(id, &operation, &effect, folded_into.is_some(), &self.config.batch)
+    }
+
+    fn text_of(&self, create: &CreateVerse, run: &Run) -> TextLookup {
+        let Ok(passage) = parse_passage(&create.reference) else { return TextLookup::NotAsked };
+        let translation = verses_core::translation_of_create(create, &run.state.profile);
+        match self.texts.find(&translation, &passage, run.now) {
+            // A text this device does not have is no reason to refuse: the server may have it.
+            TextLookup::Unavailable { .. } | TextLookup::Failed { .. } => TextLookup::NotAsked,
+            found => found,
+        }
+    }
+}
+
+fn create_operation(verse: &NewVerse) -> Operation {
+    Operation::CreateVerse(CreateVerse {
+        reference: verse.reference.clone(),
+        translation: verse.translation.clone(),
+        text: verse.text.clone(),
+        occurred_at: None,
+        local_date: None,
+    })
+}
+
+/// One transaction in the making.
+struct Run {
+    owner: String,
+    now: UnixMillis,
+    last_occurred_at: i64,
+    zone: String,
+    state: UserState,
+    totals: batchsync::QueueTotals,
+    /// Operations in the queue that create a verse, by verse.
+    creations: BTreeMap<VerseId, String>,
+    open_profile_update: Option<QueuedOperation>,
+    all_cards: Vec<Card>,
+    touched: BTreeSet<VerseId>,
+    profile_touched: bool,
+    changes: Vec<StoreChange>,
+    performed: Vec<Performed>,
+}
+
+impl Run {
+    fn new(owner: String, now: UnixMillis, last_occurred_at: i64, zone: String) -> Self {
+        Self {
+            owner,
+            now,
+            last_occurred_at,
+            zone,
+            state: UserState::default(),
+            totals: batchsync::QueueTotals::default(),
+            creations: BTreeMap::new(),
+            open_profile_update: None,
+            all_cards: Vec::new(),
+            touched: BTreeSet::new(),
+            profile_touched: false,
+            changes: Vec::new(),
+            performed: Vec::new(),
+        }
+    }
+
+    /// Gives the operation its instant, strictly after the last one of this device, its local date, and a slot.
+    fn stamp(&mut self, operation: Operation) -> Operation {
+        let at = self.now.0.max(self.last_occurred_at.saturating_add(1));
+        self.last_occurred_at = at;
+        let occurred_at = UnixMillis(at);
+        let local =
+            local_date(occurred_at, &self.zone).unwrap_or_else(|_| verses_core::earliest_local_date(occurred_at));
+        match operation {
+            Operation::CreateVerse(create) => {
+                let translation = verses_core::translation_of_create(&create, &self.state.profile);
+                Operation::CreateVerse(CreateVerse {
+                    translation: Some(translation),
+                    occurred_at: Some(occurred_at),
+                    local_date: Some(local),
+                    ..create
+                })
+            }
+            Operation::RecordReview(review) => {
+                let slot = self.slot_after(review.verse_id);
+                Operation::RecordReview(RecordReview { occurred_at, local_date: local, slot, ..review })
+            }
+            Operation::SetPhase(set) => {
+                let slot = slots::propose(&self.all_cards, set.verse_id, set.phase);
+                Operation::SetPhase(SetPhase { occurred_at, local_date: local, slot, ..set })
+            }
+            Operation::ArchiveVerse(a) => Operation::ArchiveVerse(CardAction { occurred_at, local_date: local, ..a }),
+            Operation::RestoreVerse(a) => Operation::RestoreVerse(CardAction { occurred_at, local_date: local, ..a }),
+            Operation::UpdateProfile(update) => Operation::UpdateProfile(UpdateProfile { occurred_at, ..update }),
+        }
+    }
+
+    /// The slot to propose with a review: only when it might advance the card's phase.
+    fn slot_after(&self, verse_id: VerseId) -> Option<Slot> {
+        let card = self.state.cards.get(&verse_id)?;
+        let next = slots::phase_after_next_review(card)?;
+        slots::propose(&self.all_cards, verse_id, next)
+    }
+
+    /// Folds a profile update into one that waits; gives the id of that one.
+    fn fold_into_open(&mut self, update: &mut UpdateProfile) -> Option<String> {
+        let open = self.open_profile_update.as_ref()?;
+        let Operation::UpdateProfile(earlier) = &open.data else { return None };
+        update.full_name = update.full_name.take().or_else(|| earlier.full_name.clone());
+        update.preferred_translation =
+            update.preferred_translation.take().or_else(|| earlier.preferred_translation.clone());
+        update.reference_display_mode = update.reference_display_mode.or(earlier.reference_display_mode);
+        update.timezone = update.timezone.take().or_else(|| earlier.timezone.clone());
+        Some(open.meta.id.clone())
+    }
+
+    fn write(
+        &mut self,
+        id: String,
+        operation: &Operation,
+        effect: &Effect,
+        folded: bool,
+        config: &batchsync::BatchConfig,
+    ) -> Result<Performed, ClientError> {
+        let bytes = serde_json::to_vec(operation).map_or(0, |b| b.len());
+        let payload_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        if let Some(verse_id) = effect.verse_id {
+            self.touched.insert(verse_id);
+        } else {
+            self.profile_touched = true;
+        }
+        if let Some(event) = &effect.event {
+            self.changes.push(StoreChange::PutEvent { owner: self.owner.clone(), event: event.clone(), seq: None });
+        }
+        if folded {
+            let data = Box::new(operation.clone());
+            self.changes.push(StoreChange::ReplacePayload { id: id.clone(), data, payload_bytes });
+        } else {
+            batchsync::check_room(config, self.totals, payload_bytes)?;
+            self.totals.len += 1;
+            self.totals.bytes += u64::from(payload_bytes);
+            let row = self.row(id.clone(), operation, effect, payload_bytes);
+            self.changes.push(StoreChange::Enqueue(Box::new(NewQueuedOperation { operation: row })));
+        }
+        if let (Operation::CreateVerse(_), Some(verse_id)) = (operation, effect.verse_id) {
+            self.creations.insert(verse_id, id.clone());
+        }
+        Ok(Performed::Queued { operation_id: id, verse_id: effect.verse_id })
+    }
+
+    fn row(&self, id: String, operation: &Operation, effect: &Effect, payload_bytes: u32) -> QueuedOperation {
+        let depends_on = match (operation, effect.verse_id) {
+            (Operation::CreateVerse(_), _) | (_, None) => None,
+            (_, Some(verse_id)) => self.creations.get(&verse_id).cloned(),
+        };
+        let entity = effect.verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), verse_entity);
+        QueuedOperation {
+            meta: QueuedMeta {
+                position: 0,
+                id,
+                kind: operation.kind().as_str().to_owned(),
+                user_id: self.owner.clone(),
+                entity,
+                depends_on,
+                payload_bytes,
+                queued_at: self.now.0,
+                retry_count: 0,
+                ever_sent: false,
+                status: OperationStatus::Pending,
+            },
+            local_ref: effect.verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), |v| format!("card/{v}")),
+            payload_version: PAYLOAD_VERSION,
+            data: operation.clone(),
+        }
+    }
+
+    /// The final state of everything touched, once.
+    fn finish(&mut self) {
+        if self.performed.iter().all(|p| !matches!(p, Performed::Queued { .. })) {
+            self.changes.clear();
+            return;
+        }
+        for id in &self.touched {
+            if let Some(verse) = self.state.verses.get(id) {
+                self.changes.push(StoreChange::PutVerse { owner: self.owner.clone(), verse: verse.clone() });
+            }
+            if let Some(card) = self.state.cards.get(id) {
+                self.changes.push(StoreChange::PutCard { owner: self.owner.clone(), card: card.clone() });
+            }
+        }
+        if self.profile_touched {
+            self.changes
+                .push(StoreChange::PutProfile { owner: self.owner.clone(), profile: self.state.profile.clone() });
+        }
+        let value = self.last_occurred_at.to_string();
+        self.changes.push(StoreChange::PutMeta { key: meta_key::LAST_OCCURRED_AT.into(), value });
+    }
+}
+
+/// The verse of an entity; `None` for the profile.
+pub(crate) fn verse_of_entity(entity: &str) -> Option<VerseId> {
+    entity.strip_prefix("verse/")?.parse().ok().map(VerseId)
+}
