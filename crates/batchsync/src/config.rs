@@ -246,13 +246,13 @@ pub struct ServerLimits {
 }
 
 impl ServerLimits {
-    /// `newer` where it says something, else what was known.
+    /// `newer` where it says something, else what was known. A limit of zero says nothing: no server means it.
     #[must_use]
     pub fn updated(self, newer: Self) -> Self {
         Self {
-            max_operations: newer.max_operations.or(self.max_operations),
-            max_bytes: newer.max_bytes.or(self.max_bytes),
-            max_operation_bytes: newer.max_operation_bytes.or(self.max_operation_bytes),
+            max_operations: newer.max_operations.filter(|&most| most > 0).or(self.max_operations),
+            max_bytes: newer.max_bytes.filter(|&most| most > 0).or(self.max_bytes),
+            max_operation_bytes: newer.max_operation_bytes.filter(|&most| most > 0).or(self.max_operation_bytes),
         }
     }
 }

@@ -20,12 +20,12 @@ pub enum Signal {
     /// No byte moved either way for the transport's stall timeout.
     Stalled,
     /// The server answered with a status that is not a batch result.
-    Http(HttpFault),
+    Http(Box<HttpFault>),
     /// An answer of the right status but not from the server: a captive portal's page, a proxy's text.
     UnexpectedBody,
     /// The application could not write the claims or the outcome; nothing was sent or nothing is known.
     Storage,
-    /// The application called the request off.
+    /// The application called the request off. Its operations are due again at the next poll.
     Cancelled,
 }
 
@@ -33,7 +33,13 @@ impl Signal {
     /// An HTTP status with nothing else known.
     #[must_use]
     pub fn status(status: u16) -> Self {
-        Self::Http(HttpFault { status, ..HttpFault::default() })
+        HttpFault { status, ..HttpFault::default() }.into()
+    }
+}
+
+impl From<HttpFault> for Signal {
+    fn from(fault: HttpFault) -> Self {
+        Self::Http(Box::new(fault))
     }
 }
 

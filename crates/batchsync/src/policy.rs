@@ -160,6 +160,7 @@ impl Adaptive {
             self.wire = self.start_wire + (self.wire - self.start_wire) * keep;
             self.halved &= self.wire < self.start_wire * 0.9;
             self.last_used = Some(now);
+            self.least_elapsed_ms = None;
         }
     }
 

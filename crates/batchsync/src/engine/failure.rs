@@ -17,7 +17,7 @@ impl Engine {
         let Some(request) = self.take_request(request_id) else { return out };
         let class = self.class_of(&request, signal);
         let http = match signal {
-            Signal::Http(fault) => Some(fault),
+            Signal::Http(fault) => Some(&**fault),
             _ => None,
         };
         self.note_fault(now, &request, class, signal, &mut out);
@@ -50,8 +50,8 @@ impl Engine {
         match signal {
             // A session that was renewed after a refusal and is refused again is not at fault: the operation is.
             Signal::Http(fault) if fault.session_matches.is_none() && self.session.renewed => {
-                let fault = HttpFault { session_matches: Some(true), ..fault.clone() };
-                classify(&Signal::Http(fault), &context)
+                let fault = HttpFault { session_matches: Some(true), ..(**fault).clone() };
+                classify(&fault.into(), &context)
             }
             _ => classify(signal, &context),
         }

@@ -9,7 +9,7 @@ fn reauthentications(sim: &Sim) -> usize {
 }
 
 fn forbidden(session_matches: Option<bool>) -> Signal {
-    Signal::Http(HttpFault { status: 403, session_matches, ..HttpFault::default() })
+    Signal::from(HttpFault { status: 403, session_matches, ..HttpFault::default() })
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn an_operation_forbidden_in_a_batch_is_set_aside_and_the_others_go_on() {
 #[test]
 fn upgrade_required_pauses_visibly_loses_nothing_and_is_asked_again_after_an_hour() {
     let code = HttpFault { status: 400, code: Some("upgrade_required".into()), ..HttpFault::default() };
-    for signal in [Signal::status(426), Signal::Http(code)] {
+    for signal in [Signal::status(426), Signal::from(code)] {
         let mut sim = Sim::new(BatchConfig::default());
         sim.add_many(10);
         let request = sim.request();

@@ -120,7 +120,7 @@ fn a_400_that_names_an_operation_sets_that_one_aside_and_costs_the_others_nothin
     sim.add_many(10);
     let batch = sim.request();
     let fault = HttpFault { status: 400, operation: Some("op-0003".into()), ..HttpFault::default() };
-    sim.fault(&batch, Signal::Http(fault));
+    sim.fault(&batch, Signal::from(fault));
     assert_eq!(sim.failure("op-0003"), FailureReason::Rejected);
     let again = sim.request();
     assert_eq!((again.mode, again.operations.len()), (SendMode::Batch, 9));
@@ -132,7 +132,7 @@ fn a_400_that_names_an_operation_of_another_request_still_comes_to_an_end() {
     let mut sim = Sim::new(BatchConfig::default());
     sim.add_many(10);
     let fault = HttpFault { status: 400, operation: Some("stranger".into()), ..HttpFault::default() };
-    sim.drive(|_| Answer::Fault(Signal::Http(fault.clone())));
+    sim.drive(|_| Answer::Fault(Signal::from(fault.clone())));
     assert!((0..10).all(|n| sim.failure(&format!("op-{n:04}")) == FailureReason::Rejected));
 }
 

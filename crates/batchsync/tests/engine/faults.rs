@@ -11,19 +11,19 @@ fn http(status: u16) -> Signal {
 }
 
 fn coded(status: u16, code: &str) -> Signal {
-    Signal::Http(HttpFault { status, code: Some(code.into()), ..HttpFault::default() })
+    Signal::from(HttpFault { status, code: Some(code.into()), ..HttpFault::default() })
 }
 
 fn forbidden(session_matches: Option<bool>) -> Signal {
-    Signal::Http(HttpFault { status: 403, session_matches, ..HttpFault::default() })
+    Signal::from(HttpFault { status: 403, session_matches, ..HttpFault::default() })
 }
 
 fn naming(status: u16) -> Signal {
-    Signal::Http(HttpFault { status, operation: Some("a".into()), ..HttpFault::default() })
+    Signal::from(HttpFault { status, operation: Some("a".into()), ..HttpFault::default() })
 }
 
 fn waiting(status: u16) -> Signal {
-    Signal::Http(HttpFault { status, retry_after_ms: Some(1_000), ..HttpFault::default() })
+    Signal::from(HttpFault { status, retry_after_ms: Some(1_000), ..HttpFault::default() })
 }
 
 #[test]

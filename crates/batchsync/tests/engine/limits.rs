@@ -100,6 +100,15 @@ fn the_servers_advertised_limits_bound_a_batch_by_count_and_bytes() {
 }
 
 #[test]
+fn a_server_that_advertises_zero_is_not_believed() {
+    let mut sim = Sim::new(fixed(10));
+    let zero = ServerLimits { max_operations: Some(0), max_bytes: Some(0), max_operation_bytes: Some(0) };
+    sim.engine.update_limits(zero);
+    sim.add_many(10);
+    assert_eq!(sim.request().operations.len(), 10);
+}
+
+#[test]
 fn a_413_splits_in_half_learns_the_ceiling_and_forgets_it_after_a_while() {
     let mut sim = Sim::new(fixed(16));
     sim.add_many(16);
@@ -177,7 +186,7 @@ fn limits_told_with_a_refusal_are_kept() {
         limits: Some(limits),
         ..HttpFault::default()
     };
-    sim.fault(&request, Signal::Http(fault));
+    sim.fault(&request, Signal::from(fault));
     assert_eq!(sim.request().operations.len(), 5);
 }
 

@@ -81,10 +81,10 @@ fn signal(kind: u8) -> Signal {
         9 => http(403),
         10 => http(404),
         11 => http(413),
-        12 => Signal::Http(HttpFault { status: 429, retry_after_ms: Some(20_000), ..HttpFault::default() }),
+        12 => Signal::from(HttpFault { status: 429, retry_after_ms: Some(20_000), ..HttpFault::default() }),
         13 => http(426),
         14 => http(500),
-        15 => Signal::Http(HttpFault { status: 403, session_matches: Some(true), ..HttpFault::default() }),
+        15 => Signal::from(HttpFault { status: 403, session_matches: Some(true), ..HttpFault::default() }),
         _ => http(546),
     }
 }
@@ -335,7 +335,7 @@ fn run(in_flight: u32, adaptive: bool, happenings: &[Happening]) -> Result<World
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_order_holds_and_the_queue_always_wakes(

@@ -7,7 +7,7 @@ use batchsync::{
 use crate::common::{Answer, Sim, applied, fixed, respond, retry_later};
 
 fn throttled(status: u16, ms: u64) -> Signal {
-    Signal::Http(HttpFault { status, retry_after_ms: Some(ms), ..HttpFault::default() })
+    Signal::from(HttpFault { status, retry_after_ms: Some(ms), ..HttpFault::default() })
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_5xx_that_names_an_operation_counts_against_that_one() {
     let fault = HttpFault { status: 500, operation: Some("op-0001".into()), ..HttpFault::default() };
     sim.drive(|request| {
         if request.operations.iter().any(|id| id == "op-0001") {
-            Answer::Fault(Signal::Http(fault.clone()))
+            Answer::Fault(Signal::from(fault.clone()))
         } else {
             Answer::Response(applied(request))
         }
