@@ -4,6 +4,7 @@
 //! which process syncs.
 //!
 //! A store runs two threads, one that writes and one that reads; futures wait for them and need no particular runtime.
+//! Questions answered by a few pages of the file are answered on the caller's thread.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -95,6 +95,13 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
+/// Opens a connection for small reads that never waits.
+pub(crate) fn connect_nearby(path: &Path) -> Result<Connection, Fault> {
+    let connection = connect(path)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    Ok(connection)
+}
+
 /// Opens the writing connection: checks whose file it is, turns the log on, brings the schema up to date.
 pub(crate) fn connect_writer(path: &Path) -> Result<Connection, Fault> {
     let mut connection = connect(path)?;
@@ -160,4 +167,47 @@ pub(crate) fn check_integrity(path: &Path) -> Result<(), Fault> {
         return Ok(());
     }
     Err(corrupt(&name, &found.join("; ")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+    use verses_store::StoreChange;
+
+    use super::*;
+    use crate::{SqliteStore, read, write};
+
+    #[test]
+    fn every_connection_to_a_file_waits_for_the_disk_and_uses_the_log() {
+        let home = TempDir::new().unwrap();
+        let path = home.path().join("verses.db");
+        drop(SqliteStore::open(&path).unwrap());
+        for connection in [connect_writer(&path).unwrap(), connect(&path).unwrap()] {
+            let setting = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+            assert_eq!((setting("synchronous"), setting("fullfsync"), setting("foreign_keys")), (2, 1, 1));
+            assert_eq!(setting("application_id"), i64::from(APPLICATION_ID));
+            assert_eq!(setting("busy_timeout"), BUSY_TIMEOUT.as_millis() as i64);
+            let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+            assert_eq!(mode, "wal");
+        }
+    }
+
+    #[test]
+    fn a_home_kept_busy_by_another_process_is_worth_another_try_and_can_be_read_meanwhile() {
+        let home = TempDir::new().unwrap();
+        let path = home.path().join("verses.db");
+        create_private_file(&path).unwrap();
+        let mut connection = connect_writer(&path).unwrap();
+        connection.busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let change = || vec![StoreChange::PutMeta { key: "a".to_owned(), value: "1".to_owned() }];
+        let busy =
+            write::commit(&mut connection, None, change()).map(|_| ()).unwrap_err().into_store_error("verses.db");
+        assert!(matches!(busy, StoreError::Busy(_)) && busy.is_retryable(), "{busy:?}");
+        assert_eq!(read::meta(&connection, "a").unwrap(), None);
+        other.execute_batch("ROLLBACK").unwrap();
+        write::commit(&mut connection, None, change()).unwrap();
+        assert_eq!(read::meta(&connection, "a").unwrap(), Some("1".to_owned()));
+    }
 }

@@ -3,6 +3,7 @@
 use batchsync::{JournalEntry, JournalOutcome, OperationStatus, QueuedMeta};
 use jiff::civil::Date;
 use rusqlite::Row;
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -83,6 +84,13 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str, row: impl Fn() -> Strin
 
 fn text(row: &Row<'_>, column: usize) -> Result<String, Fault> {
     Ok(row.get(column)?)
+}
+
+fn optional_text(row: &Row<'_>, column: usize) -> Result<Option<String>, Fault> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => text(row, column).map(Some),
+    }
 }
 
 fn millis(row: &Row<'_>, column: usize) -> Result<UnixMillis, Fault> {
@@ -175,7 +183,7 @@ fn event_kind(row: &Row<'_>, id: &str) -> Result<CardEventKind, Fault> {
 /// [`META_COLUMNS`].
 pub(crate) fn queued_meta(row: &Row<'_>) -> Result<QueuedMeta, Fault> {
     let id = text(row, 1)?;
-    let status = match (row.get(10)?, row.get::<_, Option<String>>(11)?) {
+    let status = match (row.get(10)?, optional_text(row, 11)?) {
         (PENDING, _) => OperationStatus::Pending,
         (PROCESSING | FAILED, Some(detail)) => from_json(&detail, || format!("status of operation {id}"))?,
         (code, _) => return Err(Fault::row(format!("operation {id}"), format!("no status has the code {code}"))),
@@ -186,7 +194,7 @@ pub(crate) fn queued_meta(row: &Row<'_>) -> Result<QueuedMeta, Fault> {
         kind: text(row, 2)?,
         user_id: text(row, 3)?,
         entity: text(row, 4)?,
-        depends_on: row.get(5)?,
+        depends_on: optional_text(row, 5)?,
         payload_bytes: row.get(6)?,
         queued_at: row.get(7)?,
         retry_count: row.get(8)?,

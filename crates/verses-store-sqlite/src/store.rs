@@ -1,6 +1,7 @@
 //! `SqliteStore`: which thread does what, and who is told of commits. The statements are in `read` and `write`.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +30,10 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Inner {
     path: Option<PathBuf>,
-    /// First, so that it is dropped first: the last connection to close moves the log into the database.
+    // The writer's connection closes last: the last one to close moves the log into the database.
+    /// For questions answered by a few pages, on the caller's own thread: changing threads would cost more than they do.
+    nearby: Option<Mutex<Connection>>,
+    /// For everything else.
     reader: Option<Worker>,
     writer: Worker,
     listeners: Arc<Listeners>,
@@ -77,9 +81,11 @@ impl SqliteStore {
         let failed = |fault: Fault| fault.into_store_error(&file);
         let writer = open::connect_writer(path).map_err(failed)?;
         let reader = open::connect(path).map_err(failed)?;
+        let nearby = open::connect_nearby(path).map_err(failed)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 path: Some(path.to_owned()),
+                nearby: Some(Mutex::new(nearby)),
                 reader: Some(Worker::start("verses-store-read", &file, reader)?),
                 writer: Worker::start("verses-store-write", &file, writer)?,
                 listeners: Arc::default(),
@@ -101,7 +107,9 @@ impl SqliteStore {
         };
         let connection = connect().map_err(|fault| fault.into_store_error(file))?;
         let writer = Worker::start("verses-store", file, connection)?;
-        Ok(Self { inner: Arc::new(Inner { path: None, reader: None, writer, listeners: Arc::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner { path: None, nearby: None, reader: None, writer, listeners: Arc::default() }),
+        })
     }
 
     /// Reads every page of a file and compares its tables with their indexes. Takes as long as reading the file; for
@@ -137,12 +145,28 @@ impl SqliteStore {
             .await
     }
 
-    async fn read<T: Send + 'static>(
+    /// Reading begins at once, not at the first poll.
+    fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> impl Future<Output = Result<T, StoreError>> + Send {
         let worker = self.inner.reader.as_ref().unwrap_or(&self.inner.writer);
-        worker.call(move |connection| read(connection)).await
+        worker.call(move |connection| read(connection))
+    }
+
+    /// Reads a few pages here and now; on the reading thread if that would mean to wait for anybody.
+    async fn read_nearby<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if let Some(nearby) = &self.inner.nearby
+            && let Ok(connection) = nearby.try_lock()
+            && let Ok(found) = read(&connection)
+        {
+            return Ok(found);
+        }
+        // A fault comes again there, or has passed: a lock is waited for on that thread, not on this one.
+        self.read(read).await
     }
 
     /// Listeners are told before the caller: whoever waits for the commit finds them told.
@@ -164,7 +188,7 @@ impl SqliteStore {
 
 impl LocalStore for SqliteStore {
     async fn revision(&self) -> Result<Revision, StoreError> {
-        self.read(read::revision).await
+        self.read_nearby(read::revision).await
     }
 
     async fn commit(&self, base: Option<Revision>, changes: Vec<StoreChange>) -> Result<Committed, StoreError> {
@@ -173,7 +197,7 @@ impl LocalStore for SqliteStore {
 
     async fn verse(&self, owner: &str, id: VerseId) -> Result<Option<Verse>, StoreError> {
         let owner = owner.to_owned();
-        self.read(move |connection| read::verse(connection, &owner, id)).await
+        self.read_nearby(move |connection| read::verse(connection, &owner, id)).await
     }
 
     async fn verses(&self, owner: &str) -> Result<Vec<Verse>, StoreError> {
@@ -193,7 +217,7 @@ impl LocalStore for SqliteStore {
 
     async fn card(&self, owner: &str, id: VerseId) -> Result<Option<Card>, StoreError> {
         let owner = owner.to_owned();
-        self.read(move |connection| read::card(connection, &owner, id)).await
+        self.read_nearby(move |connection| read::card(connection, &owner, id)).await
     }
 
     async fn cards(&self, owner: &str) -> Result<Vec<Card>, StoreError> {
@@ -232,11 +256,16 @@ impl LocalStore for SqliteStore {
 
     async fn profile(&self, owner: &str) -> Result<Profile, StoreError> {
         let owner = owner.to_owned();
-        self.read(move |connection| read::profile(connection, &owner)).await
+        self.read_nearby(move |connection| read::profile(connection, &owner)).await
     }
 
-    async fn queue_metas(&self, after: Option<QueuePosition>, limit: u32) -> Result<Vec<QueuedMeta>, StoreError> {
-        self.read(move |connection| read::queue_metas(connection, after, limit)).await
+    /// Starts to read when called: whoever asks for the next page before working on this one waits for neither.
+    fn queue_metas(
+        &self,
+        after: Option<QueuePosition>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<QueuedMeta>, StoreError>> + Send {
+        self.read(move |connection| read::queue_metas(connection, after, limit))
     }
 
     async fn queued(&self, ids: &[QueueId]) -> Result<Vec<QueuedOperation>, StoreError> {
@@ -256,7 +285,7 @@ impl LocalStore for SqliteStore {
 
     async fn queue_totals(&self, owner: &str) -> Result<QueueTotals, StoreError> {
         let owner = owner.to_owned();
-        self.read(move |connection| read::queue_totals(connection, &owner)).await
+        self.read_nearby(move |connection| read::queue_totals(connection, &owner)).await
     }
 
     async fn queue_owners(&self) -> Result<Vec<(Owner, QueueTotals)>, StoreError> {
@@ -269,7 +298,7 @@ impl LocalStore for SqliteStore {
 
     async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         let key = key.to_owned();
-        self.read(move |connection| read::meta(connection, &key)).await
+        self.read_nearby(move |connection| read::meta(connection, &key)).await
     }
 
     fn subscribe(&self, listener: Box<dyn Listener>) -> Subscription {

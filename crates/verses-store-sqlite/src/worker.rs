@@ -1,5 +1,6 @@
 //! A thread with a database connection, and the futures that wait for it. Which work it gets is in `store`.
 
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -36,25 +37,24 @@ impl Worker {
         Ok(Self { file: file.to_owned(), jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Runs `work` on the thread once the future is polled, after the work given before. It runs even if the future is
-    /// dropped after that.
-    pub(crate) async fn call<T: Send + 'static>(
+    /// Hands `work` to the thread at once, after the work given before; the future waits for its result. The work is
+    /// done even if the future is dropped.
+    pub(crate) fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> impl Future<Output = Result<T, StoreError>> + Send {
         let (answer, done) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             // Nobody waits any more if this fails, and the work is done all the same.
             let _ = answer.send(work(connection));
         });
-        if let Some(jobs) = &self.jobs
-            && jobs.send(job).is_err()
-        {
-            return Err(self.gone());
-        }
-        match done.await {
-            Ok(result) => result.map_err(|fault| fault.into_store_error(&self.file)),
-            Err(oneshot::Canceled) => Err(self.gone()),
+        // A job that cannot be sent is dropped, and its sender with it: the future says so.
+        let _ = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        async move {
+            match done.await {
+                Ok(result) => result.map_err(|fault| fault.into_store_error(&self.file)),
+                Err(oneshot::Canceled) => Err(self.gone()),
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Applying changes: one transaction, all of them or none. Reading is in `read`, the shapes of rows in `rows`.
 
 use batchsync::{JournalEntry, QueueChange, QueuePosition};
-use rusqlite::{Connection, ErrorCode, Params, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Params, ToSql, Transaction, TransactionBehavior, params};
 use verses_core::{Card, CardEvent, CardEventKind, Profile, Slot, UnixMillis, Verse, VerseId};
 use verses_store::{
     Committed, JOURNAL_LIMIT, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, Revision, StoreChange, StoreError,
@@ -29,6 +29,11 @@ const PUT_CARD: &str = "INSERT INTO verse_cards
         assigned_week_parity = excluded.assigned_week_parity, assigned_day_of_month = excluded.assigned_day_of_month,
         archived = excluded.archived, created_at = excluded.created_at, updated_at = excluded.updated_at,
         fold = excluded.fold";
+/// A review seldom changes phase or archives: leaving both alone leaves one index alone.
+const UPDATE_CARD: &str = "UPDATE verse_cards SET phase_progress_count = ?4, current_streak = ?5, best_streak = ?6,
+        last_reviewed_at = ?7, next_due_date = ?8, assigned_day_of_week = ?9, assigned_week_parity = ?10,
+        assigned_day_of_month = ?11, created_at = ?13, updated_at = ?14, fold = ?15
+    WHERE user_id = ?1 AND verse_id = ?2 AND current_phase = ?3 AND archived = ?12";
 /// Without a conflict target: one row is found by the primary key and by the operation's id alike.
 const PUT_EVENT: &str = "INSERT INTO card_events
     (user_id, verse_id, occurred_at, operation_id, local_date, kind, was_successful, review_time_seconds, phase, slot,
@@ -159,24 +164,29 @@ impl<'c> Write<'c> {
     }
 
     fn put_card(&self, owner: &str, card: &Card) -> Result<(), Fault> {
-        let params = params![
+        let fold = json(&card.fold)?;
+        let (id, due) = (card.verse_id.to_string(), card.next_due_date.to_string());
+        let params: &[&dyn ToSql] = params![
             owner,
-            card.verse_id.to_string(),
+            id,
             rows::phase_code(card.current_phase),
             card.phase_progress_count,
             card.current_streak,
             card.best_streak,
             card.last_reviewed_at.map(|at| at.0),
-            card.next_due_date.to_string(),
+            due,
             card.assigned_day_of_week,
             card.assigned_week_parity,
             card.assigned_day_of_month,
             card.archived,
             card.created_at.0,
             card.updated_at.0,
-            json(&card.fold)?,
+            fold,
         ];
-        self.run(PUT_CARD, params).map(|_| ())
+        if self.run(UPDATE_CARD, params)? == 0 {
+            self.run(PUT_CARD, params)?;
+        }
+        Ok(())
     }
 
     fn put_event(&self, owner: &str, event: &CardEvent, seq: Option<u64>) -> Result<(), Fault> {

@@ -172,19 +172,6 @@ fn paths_that_can_be_no_file_say_so() {
     assert!(matches!(SqliteStore::check(&home.path().join("nothing.db")), Err(StoreError::Backend(_))));
 }
 
-#[test]
-fn a_home_kept_busy_by_another_process_is_worth_another_try() {
-    let (_home, path) = home();
-    let store = SqliteStore::open(&path).unwrap();
-    let other = rusqlite::Connection::open(&path).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let busy = block_on(store.commit(None, dual_write(1))).unwrap_err();
-    assert!(matches!(busy, StoreError::Busy(_)) && busy.is_retryable(), "{busy:?}");
-    assert_eq!(block_on(store.queue_metas(None, 9)).unwrap(), vec![], "reading goes on meanwhile");
-    other.execute_batch("ROLLBACK").unwrap();
-    block_on(store.commit(None, dual_write(1))).unwrap();
-}
-
 #[cfg(unix)]
 #[test]
 fn a_new_home_is_for_its_user_alone() {
@@ -202,15 +189,6 @@ fn a_new_home_is_for_its_user_alone() {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
     assert!(dir.join("verses.db-wal").exists(), "the log is one of them");
-}
-
-#[test]
-fn commits_wait_for_the_disk() {
-    let (_home, path) = home();
-    drop(SqliteStore::open(&path).unwrap());
-    let raw = rusqlite::Connection::open(&path).unwrap();
-    let mode: String = raw.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
-    assert_eq!(mode, "wal");
 }
 
 #[test]
