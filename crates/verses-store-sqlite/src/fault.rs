@@ -1,5 +1,7 @@
 //! From what SQLite says to what a caller must know. Messages name the file and what to do next.
 
+use std::fmt::Display;
+
 use rusqlite::ErrorCode;
 use verses_store::StoreError;
 
@@ -33,7 +35,7 @@ impl From<StoreError> for Fault {
 
 impl Fault {
     /// A row that cannot be read; `row` names it.
-    pub(crate) fn row(row: impl Into<String>, reason: impl ToString) -> Self {
+    pub(crate) fn row(row: impl Into<String>, reason: impl Display) -> Self {
         Self::Row { row: row.into(), reason: reason.to_string() }
     }
 

@@ -40,24 +40,28 @@ struct Inner {
 }
 
 #[derive(Default)]
-struct Listeners {
-    all: Mutex<(u64, BTreeMap<u64, Arc<dyn Listener>>)>,
+struct Listeners(Mutex<Listening>);
+
+#[derive(Default)]
+struct Listening {
+    by_number: BTreeMap<u64, Arc<dyn Listener>>,
+    next: u64,
 }
 
 impl std::fmt::Debug for Listeners {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Listeners").field("count", &self.lock().1.len()).finish()
+        f.debug_struct("Listeners").field("count", &self.lock().by_number.len()).finish()
     }
 }
 
 impl Listeners {
-    fn lock(&self) -> MutexGuard<'_, (u64, BTreeMap<u64, Arc<dyn Listener>>)> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Listening> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls them outside the lock: a listener may subscribe, or end its own subscription.
     fn tell(&self, revision: Revision) {
-        let listeners: Vec<_> = self.lock().1.values().cloned().collect();
+        let listeners: Vec<_> = self.lock().by_number.values().cloned().collect();
         for listener in listeners {
             listener(revision);
         }
@@ -302,16 +306,16 @@ impl LocalStore for SqliteStore {
     }
 
     fn subscribe(&self, listener: Box<dyn Listener>) -> Subscription {
-        let id = {
-            let mut all = self.inner.listeners.lock();
-            let id = all.0;
-            all.0 += 1;
-            all.1.insert(id, Arc::from(listener));
-            id
+        let number = {
+            let mut listening = self.inner.listeners.lock();
+            let number = listening.next;
+            listening.next += 1;
+            listening.by_number.insert(number, Arc::from(listener));
+            number
         };
         let listeners = Arc::downgrade(&self.inner.listeners);
         Subscription::new(move || {
-            let removed = listeners.upgrade().and_then(|listeners| listeners.lock().1.remove(&id));
+            let removed = listeners.upgrade().and_then(|listeners| listeners.lock().by_number.remove(&number));
             // Dropped outside the lock: it may hold the last handle to this store.
             drop(removed);
         })

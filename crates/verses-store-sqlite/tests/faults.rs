@@ -1,4 +1,5 @@
 //! Files that are no database, damaged, full, locked, or not ours; each says what to do and loses nothing.
+#![expect(clippy::unwrap_used, reason = "also the helpers are tests, and stop by failing")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! Real processes on one file: killed at any moment, and writing at once. The test binary starts itself again as the child.
+#![expect(clippy::unwrap_used, reason = "also the helpers are tests, and stop by failing")]
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};

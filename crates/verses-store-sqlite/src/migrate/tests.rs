@@ -33,7 +33,7 @@ fn operation(version: u32, n: u32) -> QueuedOperation {
     row.meta.position = i64::from(n) * 3 + 1;
     row.meta.status = statuses[n as usize % statuses.len()].clone();
     row.meta.retry_count = n % 4;
-    row.meta.ever_sent = version == 1 || n % 2 == 0;
+    row.meta.ever_sent = version == 1 || n.is_multiple_of(2);
     row.meta.depends_on = (version > 1 && n % 5 == 4).then(|| queued(owner(n), n - 3).meta.id);
     row
 }
