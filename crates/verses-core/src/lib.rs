@@ -1,0 +1,35 @@
+//! The domain of Verses, pure: passages, cards, schedule, profile, operations, and `apply`.
+//!
+//! No clock, no randomness, no I/O: all of it comes in as arguments. Used unchanged by client and server.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod apply;
+mod card;
+mod dates;
+pub mod display;
+mod effect;
+mod ids;
+mod operation;
+mod profile;
+mod reference;
+mod schedule;
+pub mod slots;
+mod verse;
+
+pub use apply::{ApplyContext, Effect, Rejection, RejectionCode, TextLookup, UserState};
+pub use card::{Card, CardEvent, CardEventKind, EventKey, FoldState, Phase, REMEMBERED_REVIEW_DATES, Slot};
+pub use dates::{earliest_local_date, is_plausible, local_date, utc_date, validate_time_zone};
+pub use effect::{
+    EARLIEST_STAMP, MAX_FUTURE_MS, MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, PRIVATE_TRANSLATION, apply,
+    needs_events, translation_of_create, verse_id_of_create,
+};
+pub use ids::{InvalidOperationId, MAX_OPERATION_ID_BYTES, OperationId, UnixMillis, VERSES_NAMESPACE, VerseId};
+pub use operation::{CardAction, CreateVerse, Operation, OperationKind, RecordReview, SetPhase, UpdateProfile};
+pub use profile::{
+    MAX_FULL_NAME_BYTES, MAX_TRANSLATION_CHARS, Merged, Profile, ReferenceDisplayMode, translation_name,
+};
+pub use reference::{Book, MAX_INPUT_BYTES, Passage, PassageError, Place, parse_passage, parse_passages};
+pub use schedule::{due_cards, fold, fold_step, next_phase, reviews_needed, sorts_before_last};
+pub use slots::least_loaded_slot;
+pub use verse::{DEFAULT_TRANSLATION, Verse};
