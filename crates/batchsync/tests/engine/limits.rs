@@ -144,6 +144,10 @@ fn the_one_operation_too_large_is_found_set_aside_and_the_others_go_on() {
         assert_eq!(sim.journal.len(), 15);
         assert!(requests <= 16, "{requests} requests");
         assert!(sim.store["op-0010"].retry_count == 0, "size counts against nothing");
+        for n in 0..16 {
+            sim.add(&format!("b-{n}"));
+        }
+        assert_eq!(sim.request().operations.len(), 16, "what one operation weighed is no ceiling for others");
     }
 }
 

@@ -62,6 +62,26 @@ fn an_operation_that_waits_holds_up_its_own_entity_and_no_other() {
 }
 
 #[test]
+fn an_operation_that_waits_does_not_ride_along_behind_an_earlier_one() {
+    let mut sim = Sim::new(fixed(10));
+    sim.add_to("x", "x-0");
+    sim.add_to("x", "x-1");
+    sim.add_to("x", "x-2");
+    let _ = sim.engine.flush(sim.now);
+    let request = sim.request();
+    let response = respond(&request, |id| {
+        let retry_after_ms = Some(if id == "x-0" { 2_000 } else { 60_000 });
+        Some(OperationOutcome::Retry { code: "busy".into(), message: "m".into(), retry_after_ms })
+    });
+    sim.answer(&request, Answer::Response(response));
+    sim.advance(2_000);
+    let request = sim.request();
+    assert_eq!(request.operations, ["x-0"]);
+    sim.accept(&request);
+    assert_eq!(sim.wait().0, Some(58_000));
+}
+
+#[test]
 fn a_rejected_operation_does_not_hold_up_later_ones_of_its_entity() {
     let mut sim = Sim::new(fixed(3));
     for n in 0..6 {
@@ -208,6 +228,7 @@ fn discarding_a_parent_takes_its_descendants_along_or_frees_them() {
         sim.answer(&request, Answer::Response(respond(&request, |_| Some(rejected()))));
         assert_eq!(sim.engine.dependants("parent"), ["child", "grandchild"]);
         let settlement = sim.engine.discard(sim.now, "parent", policy).unwrap();
+        assert_eq!(settlement.changes.len(), 3, "one change for each: {:?}", settlement.changes);
         sim.persist(settlement);
         assert_eq!(sim.store.len(), left, "{policy:?}");
         sim.drive_accepting();

@@ -224,6 +224,34 @@ fn an_outage_of_the_server_sets_nothing_aside_however_long_it_lasts() {
 }
 
 #[test]
+fn an_individual_call_that_meets_a_server_fault_says_nothing_of_batches() {
+    let mut sim = Sim::new(fixed(10));
+    sim.add("lone");
+    let request = sim.wait_for_request().unwrap();
+    sim.fault(&request, Signal::status(503));
+    sim.add_many(12);
+    let sizes: Vec<usize> = (0..2)
+        .map(|_| {
+            let request = sim.wait_for_request().unwrap();
+            sim.accept(&request);
+            request.operations.len()
+        })
+        .collect();
+    assert!(sizes.contains(&10), "{sizes:?}");
+}
+
+#[test]
+fn a_success_beside_a_fault_ends_the_backoff() {
+    let mut sim = Sim::new(BatchConfig { max_in_flight: 2, ..fixed(5) });
+    sim.add_many(10);
+    let (first, second) = (sim.request(), sim.request());
+    sim.fault(&first, Signal::ConnectionLost);
+    assert_eq!(sim.wait().1, WaitReason::Backoff);
+    sim.accept(&second);
+    assert_eq!(sim.request().operations, first.operations);
+}
+
+#[test]
 fn a_5xx_that_names_an_operation_counts_against_that_one() {
     let mut sim = Sim::new(BatchConfig::default());
     sim.add_many(10);

@@ -1,8 +1,9 @@
 //! When a send starts, and whether it is a batch.
 
-use crate::common::{Sim, fixed};
+use crate::common::{Answer, Sim, fixed, respond};
 use batchsync::{
-    BatchConfig, Connectivity, Delivery, NetworkHint, NetworkQuality, SendMode, WaitReason, should_use_batch_sync,
+    BatchConfig, Connectivity, Delivery, NetworkHint, NetworkQuality, OperationOutcome, SendMode, WaitReason,
+    should_use_batch_sync,
 };
 
 #[test]
@@ -73,8 +74,23 @@ fn a_drain_goes_on_without_waiting_between_requests_and_leaves_newcomers_to_thei
     let third = sim.request();
     assert_eq!(third.operations.len(), 6);
     sim.accept(&third);
+    sim.advance(1_000);
     sim.add("later");
     assert_eq!(sim.wait(), (Some(3_000), WaitReason::Collecting));
+}
+
+#[test]
+fn an_operation_whose_own_wait_ends_first_is_not_held_back_by_newcomers() {
+    let mut sim = Sim::new(fixed(10));
+    sim.add("a");
+    let _ = sim.engine.flush(sim.now);
+    let request = sim.request();
+    let told = OperationOutcome::Retry { code: "busy".into(), message: "m".into(), retry_after_ms: Some(2_000) };
+    sim.answer(&request, Answer::Response(respond(&request, |_| Some(told.clone()))));
+    sim.add("b");
+    assert_eq!(sim.wait().0, Some(2_000));
+    sim.advance(2_000);
+    assert_eq!(sim.request().operations, ["a"]);
 }
 
 #[test]
