@@ -1,4 +1,5 @@
-//! The crate's modules and what they export.
+//! Sends queued offline operations in batches: a state machine without I/O. Its parts are private modules; what they
+//! export is listed here.
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

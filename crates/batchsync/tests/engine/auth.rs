@@ -55,6 +55,20 @@ fn a_renewed_token_that_is_refused_again_backs_off_between_attempts() {
 }
 
 #[test]
+fn a_token_that_expires_after_it_has_worked_is_renewed_without_a_backoff() {
+    let mut sim = Sim::new(fixed(5));
+    sim.add_many(10);
+    for _ in 0..2 {
+        let request = sim.request();
+        sim.fault(&request, Signal::status(401));
+        sim.sign_in("ann");
+        let request = sim.request();
+        sim.accept(&request);
+    }
+    assert!(sim.store.is_empty());
+}
+
+#[test]
 fn rows_of_another_owner_are_never_sent() {
     let mut sim = Sim::new(BatchConfig::default());
     for n in 0..10 {

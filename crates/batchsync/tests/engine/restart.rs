@@ -84,6 +84,46 @@ fn rows_left_from_before_are_due_at_once() {
 }
 
 #[test]
+fn many_rows_taken_in_at_once_behave_as_rows_taken_in_one_by_one() {
+    let mut sim = Sim::new(fixed(7));
+    let failure = batchsync::Failure {
+        reason: batchsync::FailureReason::Rejected,
+        code: "c".into(),
+        message: "m".into(),
+        failed_at: sim.now,
+    };
+    let rows: Vec<QueuedMeta> = (0..300_usize)
+        .map(|n| {
+            let mut row = sim.meta(&format!("{n:03}"), &format!("e-{}", n * 7 % 40));
+            row.depends_on = (n % 3 == 0 && n > 20).then(|| format!("{:03}", n - 20));
+            if n % 50 == 17 {
+                row.status = OperationStatus::Failed(failure.clone());
+            }
+            row
+        })
+        .collect();
+    let run = |at_once: bool| {
+        let mut sim = Sim::new(fixed(7));
+        sim.store = rows.iter().map(|row| (row.id.clone(), row.clone())).collect();
+        let pages: Vec<&[QueuedMeta]> = rows.chunks(if at_once { 300 } else { 1 }).collect();
+        for page in pages {
+            let settlement = sim.engine.load(sim.now, page.iter().cloned());
+            sim.persist(settlement);
+        }
+        let _ = sim.engine.flush(sim.now);
+        sim.drive_accepting();
+        let settlement = sim.engine.retry_all_failed(sim.now);
+        sim.persist(settlement);
+        sim.drive_accepting();
+        let sent: Vec<Vec<String>> = sim.sent.iter().map(|request| request.operations.clone()).collect();
+        (sent, sim.store.len(), sim.journal.len())
+    };
+    let at_once = run(true);
+    assert_eq!((at_once.1, at_once.2), (0, 300));
+    assert_eq!(at_once, run(false));
+}
+
+#[test]
 fn a_hundred_thousand_rows_are_taken_in_and_the_first_batch_is_ready() {
     let mut sim = Sim::new(fixed(10));
     let rows: Vec<QueuedMeta> =

@@ -133,6 +133,8 @@ fn an_operation_missing_from_the_answer_stays_pending_and_is_sent_again_with_the
     assert_eq!((summary.total, summary.successful, summary.failed), (10, 9, 1));
     assert!(sim.is_pending("op-0002"));
     assert_eq!(sim.store["op-0002"].retry_count, 1);
+    let (wait, reason) = sim.wait();
+    assert!(wait.is_some_and(|wait| (1..=1_000).contains(&wait)) && reason == WaitReason::Backoff);
     assert_eq!(sim.wait_for_request().unwrap().operations, ["op-0002"]);
 }
 

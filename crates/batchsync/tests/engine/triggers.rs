@@ -94,6 +94,18 @@ fn an_operation_whose_own_wait_ends_first_is_not_held_back_by_newcomers() {
 }
 
 #[test]
+fn newcomers_are_not_held_back_by_an_operation_with_a_long_wait_of_its_own() {
+    let mut sim = Sim::new(fixed(10));
+    sim.add("a");
+    let _ = sim.engine.flush(sim.now);
+    let request = sim.request();
+    let told = OperationOutcome::Retry { code: "busy".into(), message: "m".into(), retry_after_ms: Some(60_000) };
+    sim.answer(&request, Answer::Response(respond(&request, |_| Some(told.clone()))));
+    sim.add("b");
+    assert_eq!(sim.wait(), (Some(3_000), WaitReason::Collecting));
+}
+
+#[test]
 fn batches_pay_from_three_on_or_from_one_on_a_poor_network() {
     use NetworkQuality::{Fair, Good, Poor};
     for (size, quality, batch) in [
