@@ -164,6 +164,9 @@ pub struct ProfileData {
     /// Whether this operation had been applied before.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub duplicate: bool,
+    /// Present when the stamp of the operation was corrected; its date is that of UTC.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub corrected: Option<CorrectedStamp>,
 }
 
 /// When an operation with an implausible stamp counts as having happened.

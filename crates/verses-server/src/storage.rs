@@ -84,6 +84,8 @@ pub struct Writes {
     pub cards: Vec<Card>,
     /// The user's own verses, new or changed.
     pub own_verses: Vec<Verse>,
+    /// Verses whose text is no longer the user's own, because a provider's took its place.
+    pub dropped_own_verses: Vec<VerseId>,
     /// Verses for the shared catalogue, from a provider. A verse that is there already stays as it is, unless it has
     /// no text there and has one here.
     pub catalogue: Vec<Verse>,

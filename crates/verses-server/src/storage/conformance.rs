@@ -218,6 +218,7 @@ pub async fn what_is_written_is_read_back<S: Storage>(storage: S) {
         events: events.clone(),
         cards: vec![card(1, 4), Card { last_reviewed_at: None, archived: false, ..card(2, 0) }],
         own_verses: vec![own.clone()],
+        dropped_own_verses: Vec::new(),
         catalogue: vec![verse(1, "shared\0 text")],
         profile: Some(profile.clone()),
     };
@@ -261,6 +262,7 @@ pub async fn many_rows_are_written_and_read<S: Storage>(storage: S) {
             events: ids.iter().map(|seq| event(&id(seq), u128::from(*seq), 1, CardEventKind::Created)).collect(),
             cards: ids.iter().map(|seq| card(u128::from(*seq), 1)).collect(),
             own_verses: ids.iter().map(|seq| verse(u128::from(*seq), "own")).collect(),
+            dropped_own_verses: Vec::new(),
             catalogue: ids.iter().map(|seq| verse(u128::from(*seq), "shared")).collect(),
             profile: None,
         };
@@ -285,6 +287,7 @@ pub async fn a_refused_transaction_leaves_nothing<S: Storage>(storage: S) {
         events: vec![event("b", 1, 1, CardEventKind::Created)],
         cards: vec![card(1, 1)],
         own_verses: vec![verse(1, "own")],
+        dropped_own_verses: Vec::new(),
         catalogue: vec![verse(2, "shared")],
         profile: Some(Profile { updated_at: Some(UnixMillis(1)), ..Profile::default() }),
     };
@@ -454,6 +457,14 @@ pub async fn the_users_own_text_comes_before_the_catalogue<S: Storage>(storage: 
     write(&storage, user(1), again).await.expect("writes");
     let loaded = storage.read(user(1), wanted(&[], [1])).await.expect("reads");
     assert_eq!(loaded.verses[&verse_id(1)].text, "own, corrected");
+    let other = Writes { own_verses: vec![verse(1, "of another")], ..Writes::default() };
+    write(&storage, user(2), other).await.expect("writes");
+    let dropped = Writes { dropped_own_verses: vec![verse_id(1), verse_id(7)], ..Writes::default() };
+    write(&storage, user(1), dropped).await.expect("writes");
+    for (who, text) in [(1, "shared"), (2, "of another")] {
+        let loaded = storage.read(user(who), wanted(&[], [1])).await.expect("reads");
+        assert_eq!(loaded.verses[&verse_id(1)].text, text);
+    }
 }
 
 pub async fn events_are_loaded_only_when_wanted_and_in_order<S: Storage>(storage: S) {

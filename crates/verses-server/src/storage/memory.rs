@@ -104,6 +104,7 @@ impl Tables {
             tables.events.entry(event.verse_id).or_default().insert(event.key(), event);
         }
         tables.cards.extend(writes.cards.into_iter().map(|card| (card.verse_id, card)));
+        tables.own_verses.retain(|id, _| !writes.dropped_own_verses.contains(id));
         tables.own_verses.extend(writes.own_verses.into_iter().map(|verse| (verse.id, verse)));
         if let Some(profile) = writes.profile {
             tables.profile = Some(profile);

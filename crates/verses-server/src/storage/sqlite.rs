@@ -175,6 +175,8 @@ const FEED_SQL: &str = "SELECT o.operation_id, o.seq, o.chain, o.operation, coal
      WHERE o.user_id = ?1 AND o.seq > ?2 ORDER BY o.seq LIMIT ?3";
 const SET_POSITION_SQL: &str = "INSERT INTO sync_users (user_id, last_seq, last_chain) VALUES (?1, ?2, ?3) \
      ON CONFLICT (user_id) DO UPDATE SET last_seq = excluded.last_seq, last_chain = excluded.last_chain";
+const DROP_OWN_VERSES_SQL: &str = "DELETE FROM user_verses WHERE user_id = ?1 AND verse_id IN \
+     (SELECT unhex(w.value) FROM json_each(?2) w)";
 const SET_PROFILE_SQL: &str = "INSERT INTO user_profiles (user_id, profile) VALUES (?1, ?2) \
      ON CONFLICT (user_id) DO UPDATE SET profile = excluded.profile";
 
@@ -245,6 +247,10 @@ fn write(connection: &Connection, user: UserId, writes: &Writes) -> Result<(), S
     rows::insert_ledger(connection, user, &writes.ledger)?;
     rows::insert_events(connection, user, &writes.events)?;
     rows::upsert_cards(connection, user, &writes.cards)?;
+    if !writes.dropped_own_verses.is_empty() {
+        let ids = id_list(&writes.dropped_own_verses.iter().copied().collect());
+        connection.prepare_cached(DROP_OWN_VERSES_SQL)?.execute((user.as_bytes(), ids))?;
+    }
     rows::upsert_own_verses(connection, user, &writes.own_verses)?;
     rows::upsert_catalogue(connection, &writes.catalogue)?;
     if let Some(profile) = &writes.profile {
@@ -320,6 +326,6 @@ fn id_list(ids: &BTreeSet<VerseId>) -> String {
 fn hot_statements() -> Vec<String> {
     let mut all = vec![ledger_by_id_sql(), cards_sql(), all_cards_sql(), events_sql(), own_verses_sql()];
     all.extend([PROFILE_SQL, POSITION_SQL, CHAIN_SQL, FEED_SQL, SET_POSITION_SQL, SET_PROFILE_SQL].map(str::to_owned));
-    all.push(catalogue_sql());
+    all.extend([catalogue_sql(), DROP_OWN_VERSES_SQL.to_owned()]);
     all
 }

@@ -156,7 +156,7 @@ impl Database {
                 answer: Box::new(move |commit| answer(result.and_then(|value| commit.map(|()| value)))),
             }
         });
-        self.threads.writer.as_ref().ok_or_else(closed)?.try_send(job).map_err(refused)
+        self.threads.writer.as_ref().ok_or_else(closed)?.try_send(job).map_err(|error| refused(&error))
     }
 
     /// Runs `work` on a thread that reads, in one consistent snapshot.
@@ -175,7 +175,7 @@ impl Database {
         let job: ReadJob = Box::new(move |connection| {
             let _ = sender.send(snapshot(connection, work));
         });
-        readers.try_send(job).map_err(refused)?;
+        readers.try_send(job).map_err(|error| refused(&error))?;
         receiver.await.map_err(|_| closed())?
     }
 }
@@ -301,7 +301,7 @@ fn closed() -> StorageError {
     StorageError::Unavailable("the database is closed".into())
 }
 
-fn refused<T>(error: TrySendError<T>) -> StorageError {
+fn refused<T>(error: &TrySendError<T>) -> StorageError {
     match error {
         TrySendError::Full(_) => StorageError::Unavailable("too many requests wait for the database".into()),
         TrySendError::Disconnected(_) => closed(),

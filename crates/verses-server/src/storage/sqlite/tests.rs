@@ -33,6 +33,7 @@ impl Decision for Everything {
                 .collect(),
             cards: (1..=self.count).map(|number| card(number.into(), 1)).collect(),
             own_verses: (1..=self.count).map(|number| verse(number.into(), "own")).collect(),
+            dropped_own_verses: (1..=self.count).map(|number| verse_id(number.into())).collect(),
             catalogue: (1..=self.count).map(|number| verse(number.into(), "shared")).collect(),
             profile: Some(Profile::default()),
         };
