@@ -199,3 +199,39 @@ async fn a_passage_of_very_many_verses_is_refused_with_the_advice_to_split_it() 
     assert!(result.error.is_some_and(|text| text.contains("500") && text.contains("split")));
     assert!(data(&send_one(&service, create("b", "Psalm 119")).await)["verse"]["text"].is_string());
 }
+
+#[tokio::test]
+async fn what_others_added_makes_no_difference_to_ones_own_text() {
+    let service = service();
+    let of_other = service.operation(OTHER, NOW, create("a", "John 3:16")).await.expect("answers");
+    assert!(of_other.success);
+    let own = json!({"reference": "John 3:16", "text": "My wording", "translation": "KJV"});
+    let created = send_one(&service, operation("a", "create", own)).await;
+    assert_eq!(data(&created)["verse"]["text"], "My wording");
+    let found = service.lookup(USER, NOW, look("John 3:16", None)).await.expect("answers");
+    assert_eq!(found.verse.map(|verse| verse.text).as_deref(), Some("My wording"));
+}
+
+#[tokio::test]
+async fn a_verse_added_again_without_a_text_gets_the_providers_everywhere() {
+    let service = service();
+    let own = json!({"reference": "John 3:16", "text": "My wording", "occurredAt": NOON - DAY});
+    send_one(&service, operation("own", "create", own)).await;
+    let again = send_one(&service, create("again", "John 3:16")).await;
+    let verified = &data(&again)["verse"];
+    assert_eq!((&data(&again)["duplicate"], &verified["isVerified"]), (&json!(true), &json!(true)));
+    let found = service.lookup(USER, NOW, look("John 3:16", None)).await.expect("answers").verse.expect("a text");
+    let page = service.changes(USER, NOW, None, None).await.expect("reads");
+    for verse in [&found, page.changes[1].verse.as_ref().expect("a verse")] {
+        assert_eq!(&serde_json::to_value(verse).expect("JSON"), verified);
+    }
+}
+
+#[tokio::test]
+async fn a_verse_in_the_catalogue_has_one_date_of_creation_for_all() {
+    let service = service();
+    let first = send_one(&service, create("a", "John 3:16")).await;
+    let later = verses_core::UnixMillis(NOON + DAY);
+    let of_other = service.operation(OTHER, later, create("a", "John 3:16")).await.expect("answers");
+    assert_eq!(data(&of_other)["verse"], data(&first)["verse"]);
+}

@@ -134,6 +134,8 @@ impl Decision for BatchDecision {
     }
 
     fn decide(self, mut loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Decided) {
+        let mut operations = self.operations;
+        date_as_in_catalogue(&mut operations, &loaded);
         // A text of the catalogue that this user never added is not the user's: what others added must make no
         // difference to what happens here.
         loaded.verses.retain(|id, verse| !verse.is_verified || loaded.cards.contains_key(id));
@@ -148,8 +150,8 @@ impl Decision for BatchDecision {
             writes: Writes::default(),
             touched: BTreeSet::new(),
         };
-        let mut outcomes = Vec::with_capacity(self.operations.len());
-        for prepared in self.operations {
+        let mut outcomes = Vec::with_capacity(operations.len());
+        for prepared in operations {
             let position = prepared.position;
             let outcome = match loaded.ledger.get(&prepared.id) {
                 Some(entry) => replay(entry, &prepared),
@@ -160,6 +162,17 @@ impl Decision for BatchDecision {
         let writes = run.finish();
         let changed = !writes.ledger.is_empty();
         (writes, Decided { outcomes, changed })
+    }
+}
+
+/// A text that is in the catalogue already has been there since then, whoever supplied it now.
+fn date_as_in_catalogue(operations: &mut [Prepared], loaded: &Loaded) {
+    for prepared in operations {
+        if let TextLookup::Found(verse) = &mut prepared.text
+            && let Some(known) = loaded.verses.get(&verse.id).filter(|known| known.is_verified)
+        {
+            (verse.created_at, verse.updated_at) = (known.created_at, known.updated_at);
+        }
     }
 }
 

@@ -13,12 +13,12 @@ pub(super) struct Corpus;
 
 impl Corpus {
     fn text(request: &PassageRequest) -> Result<String, TextError> {
-        let corpus = verses_corpus::Corpus::load(&request.translation).map_err(refused)?;
-        corpus.passage_text(&request.passage).map_err(refused)
+        let corpus = verses_corpus::Corpus::load(&request.translation).map_err(|error| refused(&error))?;
+        corpus.passage_text(&request.passage).map_err(|error| refused(&error))
     }
 }
 
-fn refused(error: CorpusError) -> TextError {
+fn refused(error: &CorpusError) -> TextError {
     match error {
         CorpusError::Damaged { .. } => TextError::Failed(error.to_string()),
         _ => TextError::Unavailable(error.to_string()),
