@@ -1,2 +1,19 @@
-//! The `verses` binary.
-fn main() {}
+//! The `verses` binary: reads the command line, runs the command, prints an error in exactly one place.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use verses_cli::args::Cli;
+use verses_cli::output::Printer;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.global.json);
+    match verses_cli::run(&cli) {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(error) => {
+            printer.error(&error);
+            ExitCode::from(error.status().code())
+        }
+    }
+}

@@ -178,7 +178,7 @@ pub(crate) fn fault_of(response: &Response) -> Signal {
             ..ServerLimits::default()
         })
     });
-    Signal::Http(HttpFault {
+    Signal::Http(Box::new(HttpFault {
         status: response.status,
         // An unknown code is as good as none: the engine decides by the status then.
         code: code.filter(|c| c != "unknown"),
@@ -187,7 +187,7 @@ pub(crate) fn fault_of(response: &Response) -> Signal {
         operation: None,
         session_matches: None,
         limits,
-    })
+    }))
 }
 
 fn engine_response(response: &Response, results: &[OperationResult]) -> EngineResponse {
@@ -302,6 +302,6 @@ mod tests {
         );
         let token = r#"{"type":"about:blank","title":"x","status":401,"detail":"d","error":"d","code":"invalid_token","retryable":false}"#;
         let fault = read_individual("a", Ok(response(401, "application/problem+json", token)));
-        assert!(matches!(fault, Outcome::Fault(Signal::Http(HttpFault { status: 401, .. }))));
+        assert!(matches!(fault, Outcome::Fault(Signal::Http(fault)) if fault.status == 401));
     }
 }
