@@ -1,10 +1,15 @@
 //! Local dates in IANA time zones. The instant always comes in; no clock is read here.
 
+use std::ops::RangeInclusive;
+
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Span, Timestamp};
 
 use crate::{Rejection, RejectionCode, UnixMillis};
+
+/// Longest piece of input repeated in a message, in characters.
+const MAX_SHOWN: usize = 40;
 
 fn timestamp(at: UnixMillis) -> Timestamp {
     let clamped = at.0.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
@@ -12,9 +17,12 @@ fn timestamp(at: UnixMillis) -> Timestamp {
 }
 
 fn zone(name: &str) -> Result<TimeZone, Rejection> {
-    TimeZone::get(name).map_err(|_| Rejection {
-        code: RejectionCode::ValidationFailed,
-        message: format!("timezone {name:?} is not known: use an IANA name such as Europe/Berlin"),
+    // The data base also answers to this name, with a zone that means "none".
+    let found = TimeZone::get(name).ok().filter(|zone| !zone.is_unknown());
+    found.ok_or_else(|| {
+        let shown: String = name.chars().take(MAX_SHOWN).collect();
+        let message = format!("timezone {shown:?} is not known: use an IANA name such as Europe/Berlin");
+        Rejection { code: RejectionCode::ValidationFailed, message }
     })
 }
 
@@ -47,12 +55,21 @@ pub fn earliest_local_date(at: UnixMillis) -> Date {
     timestamp(at).to_zoned(Offset::constant(-12).to_time_zone()).date()
 }
 
+/// The dates it can be anywhere on Earth at an instant: at most one day off the UTC date.
+fn possible(at: UnixMillis) -> RangeInclusive<Date> {
+    let utc = utc_date(at);
+    let day = Span::new().days(1);
+    utc.checked_sub(day).unwrap_or(utc)..=utc.checked_add(day).unwrap_or(utc)
+}
+
 /// Whether a local date can be right somewhere on Earth at an instant: at most one day off the UTC date.
 #[must_use]
 pub fn is_plausible(date: Date, at: UnixMillis) -> bool {
-    let utc = utc_date(at);
-    let day = Span::new().days(1);
-    let low = utc.checked_sub(day).unwrap_or(utc);
-    let high = utc.checked_add(day).unwrap_or(utc);
-    (low..=high).contains(&date)
+    possible(at).contains(&date)
+}
+
+/// The date nearest to `date` that can be right somewhere on Earth at an instant.
+pub(crate) fn nearest_plausible(date: Date, at: UnixMillis) -> Date {
+    let possible = possible(at);
+    date.clamp(*possible.start(), *possible.end())
 }

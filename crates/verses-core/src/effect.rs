@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::profile::translation_name;
 use crate::{
-    ApplyContext, CardEvent, CreateVerse, DEFAULT_TRANSLATION, Effect, EventKey, Operation, OperationId, Passage,
+    ApplyContext, Card, CardEvent, CreateVerse, DEFAULT_TRANSLATION, Effect, EventKey, Operation, OperationId, Passage,
     Profile, Rejection, RejectionCode, Slot, TextLookup, UnixMillis, UserState, Verse, VerseId, dates, fold, fold_step,
     parse_passage, profile, slots, sorts_before_last,
 };
@@ -17,6 +17,8 @@ pub const EARLIEST_STAMP: UnixMillis = UnixMillis(1_577_836_800_000);
 pub const MAX_TEXT_BYTES: usize = 32 * 1024;
 /// Longest reference, in bytes.
 pub const MAX_REFERENCE_BYTES: usize = 500;
+/// Most verses on one card: the longest chapter has 176, the longest letter 437.
+pub const MAX_CARD_VERSES: u32 = 500;
 /// Longest review, in seconds.
 pub const MAX_REVIEW_SECONDS: u32 = 86_400;
 /// Name in place of a translation for a text that is no Bible passage.
@@ -34,10 +36,10 @@ pub fn apply(state: &mut UserState, context: &ApplyContext<'_>, operation: &Oper
     match operation {
         Operation::CreateVerse(create) => create_verse(state, context, create),
         Operation::UpdateProfile(update) => {
-            let update = profile::validate(update)?;
+            profile::validate(update)?;
             let (occurred_at, clock_corrected) = plausible(update.occurred_at, context.now);
             let key = EventKey { occurred_at, operation_id: context.operation_id.clone() };
-            state.profile.merge(&key, &update);
+            state.profile.merge(&key, update);
             Ok(Effect { event: None, verse_id: None, duplicate: false, clock_corrected, occurred_at })
         }
         other => {
@@ -49,7 +51,8 @@ pub fn apply(state: &mut UserState, context: &ApplyContext<'_>, operation: &Oper
                 let text = format!("verse {id} is not in your collection: create it first");
                 return Err(refuse(RejectionCode::UnknownVerse, text));
             }
-            Ok(add_event(state, context, event, false))
+            let placed = place(state, context, event)?;
+            Ok(commit(state, placed, false))
         }
     }
 }
@@ -80,30 +83,56 @@ fn plausible(claimed: UnixMillis, now: UnixMillis) -> (UnixMillis, bool) {
     if too_late || claimed < EARLIEST_STAMP { (now, true) } else { (claimed, false) }
 }
 
-/// Corrects the stamps of an event. The date follows the profile's time zone where one is known.
+/// Corrects the stamps of an event. A wrong date becomes the date in the profile's time zone where that is known, else
+/// the nearest that is possible.
 fn correct(event: CardEvent, profile: &Profile, now: UnixMillis) -> (CardEvent, bool) {
     let (occurred_at, stamp_corrected) = plausible(event.occurred_at, now);
-    let date_corrected = stamp_corrected || !dates::is_plausible(event.local_date, occurred_at);
-    if !date_corrected {
+    if !stamp_corrected && dates::is_plausible(event.local_date, occurred_at) {
         return (event, false);
     }
-    let zone = profile.timezone.value.as_deref().unwrap_or("UTC");
-    let local_date = dates::local_date(occurred_at, zone).unwrap_or_else(|_| dates::utc_date(occurred_at));
+    let zone = profile.timezone.value.as_deref();
+    let in_zone = zone.and_then(|zone| dates::local_date(occurred_at, zone).ok());
+    let local_date = in_zone.unwrap_or_else(|| dates::nearest_plausible(event.local_date, occurred_at));
     (CardEvent { occurred_at, local_date, ..event }, true)
 }
 
+/// An event with the card it makes, not yet in the state.
+struct Placed {
+    event: CardEvent,
+    card: Card,
+    clock_corrected: bool,
+}
+
 /// Folds one event into its card, which is folded again from all its events if the new one does not come last.
-fn add_event(state: &mut UserState, context: &ApplyContext<'_>, event: CardEvent, duplicate: bool) -> Effect {
+fn place(state: &UserState, context: &ApplyContext<'_>, event: CardEvent) -> Result<Placed, Rejection> {
     let (event, clock_corrected) = correct(event, &state.profile, context.now);
     let verse_id = event.verse_id;
-    let events = state.events.entry(verse_id).or_default();
-    events.push(event.clone());
-    let card = match state.cards.remove(&verse_id) {
-        Some(card) if sorts_before_last(&card, &event) => fold(verse_id, events.clone()).unwrap_or(card),
-        card => fold_step(card, &event),
+    let card = match (state.cards.get(&verse_id), state.events.get(&verse_id)) {
+        (Some(card), events) if sorts_before_last(card, &event) => {
+            let events = events.ok_or_else(|| {
+                // The caller did not ask `needs_events`. Folding without the history would lose the card.
+                let message = "the history of this card was not loaded: send the operation again".to_owned();
+                refuse(RejectionCode::ProviderUnavailable, message)
+            })?;
+            let all = events.iter().cloned().chain([event.clone()]);
+            fold(verse_id, all).unwrap_or_else(|| card.clone())
+        }
+        (card, _) => fold_step(card.cloned(), &event),
     };
-    state.cards.insert(verse_id, card);
-    Effect { occurred_at: event.occurred_at, event: Some(event), verse_id: Some(verse_id), duplicate, clock_corrected }
+    Ok(Placed { event, card, clock_corrected })
+}
+
+fn commit(state: &mut UserState, placed: Placed, duplicate: bool) -> Effect {
+    let Placed { event, card, clock_corrected } = placed;
+    let (verse_id, occurred_at) = (event.verse_id, event.occurred_at);
+    let is_new = state.cards.insert(verse_id, card).is_none();
+    // A list that is there is complete and stays so; without one, an incomplete list must not begin.
+    match state.events.get_mut(&verse_id) {
+        Some(events) => events.push(event.clone()),
+        None if is_new => drop(state.events.insert(verse_id, vec![event.clone()])),
+        None => {}
+    }
+    Effect { occurred_at, event: Some(event), verse_id: Some(verse_id), duplicate, clock_corrected }
 }
 
 fn create_verse(state: &mut UserState, context: &ApplyContext<'_>, create: &CreateVerse) -> Result<Effect, Rejection> {
@@ -111,19 +140,14 @@ fn create_verse(state: &mut UserState, context: &ApplyContext<'_>, create: &Crea
     let (occurred_at, _) = plausible(at, context.now);
     let verse = verse_of(state, context, create, occurred_at)?;
     let verse_id = verse.id;
-    let existed = state.cards.get(&verse_id).is_some_and(|card| !card.archived);
-    let known = state.verses.get(&verse_id);
-    // A verified text is never replaced by one that is not, nor a text by none.
-    let keep =
-        known.is_some_and(|k| (k.is_verified && !verse.is_verified) || (verse.text.is_empty() && !k.text.is_empty()));
-    if !keep {
-        let created_at = known.map_or(verse.created_at, |k| k.created_at);
-        state.verses.insert(verse_id, Verse { created_at, ..verse });
-    }
     let stamped = CreateVerse { occurred_at: Some(at), ..create.clone() };
     let event = CardEvent::from_operation(context.operation_id, &Operation::CreateVerse(stamped), Some(verse_id))
         .ok_or_else(|| refuse(RejectionCode::ValidationFailed, "the creation has no time".into()))?;
-    Ok(add_event(state, context, event, existed))
+    let placed = place(state, context, event)?;
+    // It was there before, and this creation did not bring it back.
+    let duplicate = state.cards.get(&verse_id).is_some_and(|card| !card.archived || placed.card.archived);
+    state.verses.insert(verse_id, verse);
+    Ok(commit(state, placed, duplicate))
 }
 
 /// The verse a creation makes, with its text.
@@ -138,23 +162,49 @@ fn verse_of(
         return Err(refuse(RejectionCode::InvalidReference, text));
     }
     let own_text = own_text(create)?;
-    let passage = match parse_passage(&create.reference) {
-        Ok(passage) => passage,
-        Err(error) => {
-            let text = own_text.ok_or_else(|| refuse(RejectionCode::InvalidReference, error.to_string()))?;
-            return private_verse(create, text, at);
-        }
-    };
     let translation = create.translation.as_deref().map(translation_name).transpose()?;
     let translation = translation.unwrap_or_else(|| default_translation(&state.profile));
-    if let Some(text) = own_text {
-        return Ok(verse(&passage, translation, text, at));
+    let computed = match (parse_passage(&create.reference), &own_text) {
+        (Ok(passage), _) => passage_verse(&passage, translation, at)?,
+        (Err(_), Some(_)) => private_verse(&create.reference, at)?,
+        (Err(error), None) => return Err(refuse(RejectionCode::InvalidReference, error.to_string())),
+    };
+    with_words(state, context, computed, own_text)
+}
+
+/// Chooses the words. A verse with words that is on a live card stays as it is; a verified text is never replaced by one
+/// that is not, nor a text by none.
+fn with_words(
+    state: &UserState,
+    context: &ApplyContext<'_>,
+    computed: Verse,
+    own_text: Option<String>,
+) -> Result<Verse, Rejection> {
+    let known = state.verses.get(&computed.id).filter(|known| !known.text.is_empty());
+    let is_live = state.cards.get(&computed.id).is_some_and(|card| !card.archived);
+    if let Some(known) = known.filter(|known| is_live || (own_text.is_some() && known.is_verified)) {
+        return Ok(known.clone());
     }
-    match context.text {
-        TextLookup::Found(found) => Ok(found.clone()),
-        TextLookup::NotAsked => Ok(verse(&passage, translation, String::new(), at)),
-        TextLookup::Unavailable { message } => Err(refuse(RejectionCode::TextRequired, message.clone())),
-        TextLookup::Failed { message } => Err(refuse(RejectionCode::ProviderUnavailable, message.clone())),
+    let since = state.verses.get(&computed.id).map(|known| known.created_at);
+    let computed = Verse { created_at: since.unwrap_or(computed.created_at), ..computed };
+    if let Some(text) = own_text {
+        return Ok(Verse { text, ..computed });
+    }
+    match (context.text, known) {
+        (TextLookup::Found(found), known) => match known.filter(|known| known.is_verified && !found.is_verified) {
+            Some(known) => Ok(known.clone()),
+            None => Ok(Verse {
+                text: found.text.clone(),
+                is_verified: found.is_verified,
+                created_at: since.unwrap_or(found.created_at),
+                updated_at: found.updated_at,
+                ..computed
+            }),
+        },
+        (_, Some(known)) => Ok(known.clone()),
+        (TextLookup::NotAsked, None) => Ok(computed),
+        (TextLookup::Unavailable { message }, None) => Err(refuse(RejectionCode::TextRequired, message.clone())),
+        (TextLookup::Failed { message }, None) => Err(refuse(RejectionCode::ProviderUnavailable, message.clone())),
     }
 }
 
@@ -164,37 +214,42 @@ fn own_text(create: &CreateVerse) -> Result<Option<String>, Rejection> {
         let message = format!("text has {} bytes: shorten it to {MAX_TEXT_BYTES}", text.len());
         return Err(refuse(RejectionCode::ValidationFailed, message));
     }
+    if text.contains('\0') {
+        // No database takes it.
+        return Err(refuse(RejectionCode::ValidationFailed, "text has a null character: remove it".into()));
+    }
     Ok(Some(text.to_owned()))
 }
 
-fn private_verse(create: &CreateVerse, text: String, at: UnixMillis) -> Result<Verse, Rejection> {
-    let reference = create.reference.split_whitespace().collect::<Vec<_>>().join(" ");
-    if reference.is_empty() {
-        return Err(refuse(RejectionCode::InvalidReference, "reference is empty: name the passage or the text".into()));
+/// A text of the user's own that is no passage, without its words yet.
+fn private_verse(typed: &str, at: UnixMillis) -> Result<Verse, Rejection> {
+    let reference = typed.split_whitespace().collect::<Vec<_>>().join(" ");
+    if reference.is_empty() || reference.chars().any(char::is_control) {
+        let message = "reference is empty or has control characters: name the passage or the text";
+        return Err(refuse(RejectionCode::InvalidReference, message.into()));
     }
-    Ok(Verse {
-        id: VerseId::of_private_text(&normalised(&reference)),
-        reference,
-        osis: String::new(),
-        text,
-        translation: PRIVATE_TRANSLATION.to_owned(),
-        is_verified: false,
-        created_at: at,
-        updated_at: at,
-    })
+    let (id, translation) = (VerseId::of_private_text(&normalised(&reference)), PRIVATE_TRANSLATION.to_owned());
+    Ok(wordless(id, reference, String::new(), translation, at))
 }
 
-fn verse(passage: &Passage, translation: String, text: String, at: UnixMillis) -> Verse {
-    Verse {
-        id: passage.verse_id(&translation),
-        reference: passage.to_string(),
-        osis: passage.osis(),
-        text,
-        translation,
-        is_verified: false,
-        created_at: at,
-        updated_at: at,
+/// A passage in a translation, without its words yet.
+fn passage_verse(passage: &Passage, translation: String, at: UnixMillis) -> Result<Verse, Rejection> {
+    let (verses, reference) = (passage.verse_count(), passage.to_string());
+    if verses > MAX_CARD_VERSES {
+        let text = format!("reference: {reference} has {verses} verses, a card holds {MAX_CARD_VERSES}: split it");
+        return Err(refuse(RejectionCode::ValidationFailed, text));
     }
+    // The canonical name travels in place of what was typed, so that it must be acceptable too.
+    if reference.len() > MAX_REFERENCE_BYTES {
+        let text = "reference: the passage has too many parts for one card: split it";
+        return Err(refuse(RejectionCode::ValidationFailed, text.into()));
+    }
+    Ok(wordless(passage.verse_id(&translation), reference, passage.osis(), translation, at))
+}
+
+fn wordless(id: VerseId, reference: String, osis: String, translation: String, at: UnixMillis) -> Verse {
+    let text = String::new();
+    Verse { id, reference, osis, text, translation, is_verified: false, created_at: at, updated_at: at }
 }
 
 /// A private reference as it is compared: lower case, single spaces.
@@ -233,15 +288,23 @@ pub fn needs_events<'a>(
     operations: impl IntoIterator<Item = (&'a OperationId, &'a Operation)>,
     now: UnixMillis,
 ) -> BTreeSet<VerseId> {
+    // A preference set earlier in the run decides which verse a later creation means.
+    let mut profile = state.profile.clone();
     let mut last: BTreeMap<VerseId, EventKey> = BTreeMap::new();
     let mut needed = BTreeSet::new();
     for (id, operation) in operations {
         let (verse_id, claimed) = match operation {
-            Operation::CreateVerse(o) => (verse_id_of_create(o, &state.profile), o.occurred_at.unwrap_or(now)),
+            Operation::CreateVerse(o) => (verse_id_of_create(o, &profile), o.occurred_at.unwrap_or(now)),
             Operation::RecordReview(o) => (o.verse_id, o.occurred_at),
             Operation::ArchiveVerse(o) | Operation::RestoreVerse(o) => (o.verse_id, o.occurred_at),
             Operation::SetPhase(o) => (o.verse_id, o.occurred_at),
-            Operation::UpdateProfile(_) => continue,
+            Operation::UpdateProfile(update) => {
+                if profile::validate(update).is_ok() {
+                    let occurred_at = plausible(update.occurred_at, now).0;
+                    profile.merge(&EventKey { occurred_at, operation_id: id.clone() }, update);
+                }
+                continue;
+            }
         };
         let key = EventKey { occurred_at: plausible(claimed, now).0, operation_id: id.clone() };
         let folded = state.cards.get(&verse_id).map(|c| c.fold.last_event.clone());

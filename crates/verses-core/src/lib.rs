@@ -21,15 +21,17 @@ pub use apply::{ApplyContext, Effect, Rejection, RejectionCode, TextLookup, User
 pub use card::{Card, CardEvent, CardEventKind, EventKey, FoldState, Phase, REMEMBERED_REVIEW_DATES, Slot};
 pub use dates::{earliest_local_date, is_plausible, local_date, utc_date, validate_time_zone};
 pub use effect::{
-    EARLIEST_STAMP, MAX_FUTURE_MS, MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, PRIVATE_TRANSLATION, apply,
-    needs_events, translation_of_create, verse_id_of_create,
+    EARLIEST_STAMP, MAX_CARD_VERSES, MAX_FUTURE_MS, MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES,
+    PRIVATE_TRANSLATION, apply, needs_events, translation_of_create, verse_id_of_create,
 };
 pub use ids::{InvalidOperationId, MAX_OPERATION_ID_BYTES, OperationId, UnixMillis, VERSES_NAMESPACE, VerseId};
 pub use operation::{CardAction, CreateVerse, Operation, OperationKind, RecordReview, SetPhase, UpdateProfile};
 pub use profile::{
     MAX_FULL_NAME_BYTES, MAX_TRANSLATION_CHARS, Merged, Profile, ReferenceDisplayMode, translation_name,
 };
-pub use reference::{Book, MAX_INPUT_BYTES, Passage, PassageError, Place, parse_passage, parse_passages};
+pub use reference::{
+    Book, MAX_INPUT_BYTES, Passage, PassageError, PassageErrorKind, Place, parse_passage, parse_passages,
+};
 pub use schedule::{due_cards, fold, fold_step, next_phase, reviews_needed, sorts_before_last};
 pub use slots::least_loaded_slot;
 pub use verse::{DEFAULT_TRANSLATION, Verse};

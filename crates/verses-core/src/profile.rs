@@ -71,10 +71,15 @@ impl<T: Clone> Merged<T> {
 }
 
 impl Profile {
-    /// Merges one update, in whatever order updates arrive.
+    /// Merges one update, in whatever order updates arrive. Values are stored as [`apply`](crate::apply) stores them, so
+    /// that an update from the feed and one applied here make the same profile. What is invalid is taken as it is:
+    /// whoever accepted the update has checked it.
     pub fn merge(&mut self, key: &EventKey, update: &UpdateProfile) {
-        self.full_name.set(key, update.full_name.as_ref());
-        self.preferred_translation.set(key, update.preferred_translation.as_ref());
+        let full_name = update.full_name.as_deref().map(|name| name.trim().to_owned());
+        let translation = update.preferred_translation.as_deref();
+        let translation = translation.map(|typed| translation_name(typed).unwrap_or_else(|_| typed.to_owned()));
+        self.full_name.set(key, full_name.as_ref());
+        self.preferred_translation.set(key, translation.as_ref());
         self.reference_display_mode.set(key, update.reference_display_mode.as_ref());
         self.timezone.set(key, update.timezone.as_ref());
         self.updated_at = self.updated_at.max(Some(key.occurred_at));
@@ -91,18 +96,23 @@ impl Profile {
 }
 
 /// Checks the fields of an update.
-pub(crate) fn validate(update: &UpdateProfile) -> Result<UpdateProfile, Rejection> {
+pub(crate) fn validate(update: &UpdateProfile) -> Result<(), Rejection> {
     let wrong = |message: String| Rejection { code: RejectionCode::ValidationFailed, message };
-    if let Some(name) = &update.full_name
-        && name.len() > MAX_FULL_NAME_BYTES
-    {
-        return Err(wrong(format!("fullName has {} bytes: shorten it to {MAX_FULL_NAME_BYTES}", name.len())));
+    if let Some(name) = &update.full_name {
+        if name.len() > MAX_FULL_NAME_BYTES {
+            return Err(wrong(format!("fullName has {} bytes: shorten it to {MAX_FULL_NAME_BYTES}", name.len())));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(wrong("fullName has a line break or another control character: write it on one line".into()));
+        }
     }
     if let Some(zone) = &update.timezone {
         dates::validate_time_zone(zone)?;
     }
-    let preferred_translation = update.preferred_translation.as_deref().map(translation_name).transpose()?;
-    Ok(UpdateProfile { preferred_translation, ..update.clone() })
+    if let Some(typed) = &update.preferred_translation {
+        translation_name(typed).map_err(|e| wrong(format!("preferredTranslation: {}", e.message)))?;
+    }
+    Ok(())
 }
 
 /// The name of a translation as it is stored: upper case, letters, digits and hyphens.
@@ -113,8 +123,10 @@ pub fn translation_name(typed: &str) -> Result<String, Rejection> {
     let name = typed.trim().to_ascii_uppercase();
     let good = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     if name.is_empty() || name.len() > MAX_TRANSLATION_CHARS || !good {
-        let message =
-            format!("translation {typed:?} is no name of a translation: use letters, digits and hyphens, e.g. KJV");
+        let shown: String = typed.chars().take(MAX_TRANSLATION_CHARS + 1).collect();
+        let message = format!(
+            "translation {shown:?} is no name of a translation: use 1 to {MAX_TRANSLATION_CHARS} letters, digits and hyphens, e.g. KJV"
+        );
         return Err(Rejection { code: RejectionCode::ValidationFailed, message });
     }
     Ok(name)

@@ -1,104 +1,98 @@
-//! Why a text is no passage. Every error names the part at fault and says what to do.
+//! What is wrong with a reference: where, why, and what to write instead.
 
-/// Why a text is no passage. `part` is the piece of the input at fault.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PassageError {
-    /// Nothing was typed.
-    #[error("the reference is empty: type a passage, e.g. John 3:16")]
+use std::fmt;
+use std::ops::Range;
+
+/// Class of a [`PassageError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PassageErrorKind {
+    /// Nothing but spaces and separators.
     Empty,
-    /// More than anyone types.
-    #[error("the reference has {bytes} bytes: at most {max} are read at once")]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-        /// The limit.
-        max: usize,
-    },
-    /// No book has this name.
-    #[error("{part:?} is no book of the Bible{}", suggested(suggestion))]
-    UnknownBook {
-        /// The word.
-        part: String,
-        /// A book whose name is near.
-        suggestion: Option<&'static str>,
-    },
-    /// There are several books of this name.
-    #[error("{part:?} may be several books: say which, e.g. {example}")]
-    AmbiguousBook {
-        /// The word.
-        part: String,
-        /// One of them.
-        example: &'static str,
-    },
-    /// A book without a chapter.
-    #[error("{book} is a whole book: name a chapter, e.g. {book} 1")]
-    WholeBook {
-        /// The book.
-        book: &'static str,
-    },
-    /// No such chapter.
-    #[error("{book} has {chapters} {}, not {chapter}", plural(*chapters, "chapter"))]
-    NoSuchChapter {
-        /// The book.
-        book: &'static str,
-        /// Its chapters.
-        chapters: u8,
-        /// What was asked for.
-        chapter: u32,
-    },
-    /// No such verse.
-    #[error("{book} {chapter} has {verses} {}, not {verse}", plural(*verses, "verse"))]
-    NoSuchVerse {
-        /// The book.
-        book: &'static str,
-        /// The chapter.
-        chapter: u8,
-        /// Its verses.
-        verses: u8,
-        /// What was asked for.
-        verse: u32,
-    },
+    /// More than [`MAX_INPUT_BYTES`](super::MAX_INPUT_BYTES).
+    TooLong,
+    /// A number where a book was expected.
+    NoBook,
+    /// A name that is no book.
+    UnknownBook,
+    /// A name that may be several books.
+    AmbiguousBook,
+    /// A book without chapter.
+    NoChapter,
+    /// The book does not have that chapter.
+    NoSuchChapter,
+    /// The chapter does not have that verse.
+    NoSuchVerse,
+    /// A number is missing, as in "John 3:".
+    MissingNumber,
     /// A range that ends before it begins.
-    #[error("{part:?} ends before it begins: write the smaller number first")]
-    Backwards {
-        /// The range.
-        part: String,
-    },
-    /// Something that has no place in a reference.
-    #[error("{part:?} is not understood: write it like John 3:16 or Rom 8:28-30; Ps 23")]
-    Unexpected {
-        /// What.
-        part: String,
-    },
-    /// "f" and "ff" do not say where a passage ends.
-    #[error("{part:?} does not say where the passage ends: write the last verse, e.g. Prov 3:5-6")]
-    OpenEnd {
-        /// What.
-        part: String,
-    },
-    /// Several passages where one was asked for.
-    #[error("{count} passages were given where one is needed: {first} and others")]
-    Several {
-        /// How many.
-        count: usize,
-        /// The first of them.
-        first: String,
-    },
+    Backwards,
+    /// A range without end, as in "5ff".
+    OpenEnded,
+    /// A number that may be a chapter or a verse.
+    AmbiguousNumber,
+    /// Something that does not belong there.
+    Unexpected,
+    /// Several passages where one was expected.
+    Several,
+}
+
+/// Why a text is no passage. The message names the part at fault and says what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassageError {
+    kind: PassageErrorKind,
+    message: String,
+    suggestion: Option<String>,
+    span: Option<Range<usize>>,
 }
 
 impl PassageError {
-    /// Never: the same text stays what it is.
+    pub(super) fn new(kind: PassageErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), suggestion: None, span: None }
+    }
+
+    pub(super) fn at(mut self, span: Range<usize>) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    pub(super) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// Its class.
+    #[must_use]
+    pub fn kind(&self) -> PassageErrorKind {
+        self.kind
+    }
+
+    /// Where the part at fault stands, in bytes of the input; `None` when it is the whole.
+    #[must_use]
+    pub fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
+    }
+
+    /// What may have been meant: a reference, or the name of a book.
+    #[must_use]
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+
+    /// Never: the same text stays wrong.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         false
     }
 }
 
-fn suggested(suggestion: &Option<&'static str>) -> String {
-    suggestion.map_or_else(|| ": write it like John 3:16".to_owned(), |book| format!(": did you mean {book}?"))
+impl fmt::Display for PassageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; did you mean {suggestion}?"),
+            None => Ok(()),
+        }
+    }
 }
 
-fn plural(n: u8, word: &str) -> String {
-    if n == 1 { word.to_owned() } else { format!("{word}s") }
-}
+impl std::error::Error for PassageError {}

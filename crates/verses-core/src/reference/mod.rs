@@ -8,6 +8,6 @@ mod passage;
 mod tokens;
 
 pub use books::Book;
-pub use error::PassageError;
+pub use error::{PassageError, PassageErrorKind};
 pub use parse::{MAX_INPUT_BYTES, parse_passage, parse_passages};
 pub use passage::{Passage, Place};

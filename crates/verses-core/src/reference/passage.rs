@@ -133,6 +133,13 @@ impl Passage {
         self.typed.iter().map(|r| r.osis()).collect()
     }
 
+    /// Its book; the first one if it goes from one book into the next.
+    #[must_use]
+    pub fn book(&self) -> Book {
+        // A passage has at least one range.
+        self.canonical.first().map_or(Book::FIRST, |range| range.start.book)
+    }
+
     /// Number of verses.
     #[must_use]
     pub fn verse_count(&self) -> u32 {
@@ -150,6 +157,12 @@ impl Passage {
                 Some(place)
             })
         })
+    }
+
+    fn is_of_several_psalms(&self) -> bool {
+        let (Some(first), Some(last)) = (self.canonical.first(), self.canonical.last()) else { return false };
+        let (first, last) = (first.start, last.end);
+        first.book.osis() == "Ps" && last.book == first.book && last.chapter != first.chapter
     }
 
     /// The id of this passage in a translation ("KJV").
@@ -172,13 +185,14 @@ fn following(place: Place) -> Option<Place> {
 }
 
 impl fmt::Display for Passage {
-    /// The canonical name: "John 3:16", "1 Corinthians 13:4-7,13", "Psalm 23", "Jude 3". It parses back to the same passage.
+    /// The canonical name: "John 3:16", "1 Corinthians 13:4-7,13", "Psalm 23", "Psalms 1-2",
+    /// "Genesis 1:1-2:3", "Jude 3". It parses back to the same passage.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut at: Option<Place> = None;
         for range in &self.canonical {
             let (start, end) = (range.start, range.end);
             match at {
-                None => write!(f, "{} ", start.book.name())?,
+                None => write!(f, "{}{} ", start.book.name(), if self.is_of_several_psalms() { "s" } else { "" })?,
                 Some(previous) if previous.book != start.book => write!(f, "; {} ", start.book.name())?,
                 Some(_) => f.write_str(",")?,
             }

@@ -1,98 +1,130 @@
-//! From typed text to tokens: numbers, words and marks, with what typography adds folded away. No grammar.
+//! Cuts a reference into tokens and evens out how it was typed: case, kinds of dashes and spaces, fullwidth letters and
+//! digits, characters without width. What the tokens mean is in `parse`.
 
-/// A piece of input, with the byte position where it begins in the text as typed.
+use std::ops::Range;
+
+/// A token and where it stands in the input, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    pub(super) at: usize,
+    pub(super) span: Range<usize>,
+    /// Whether a space stands before it.
+    pub(super) spaced: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// Letters, in lower case.
+    Word(String),
     /// Digits; too large a number is `u32::MAX`.
     Number(u32),
-    /// Letters, lower case.
-    Word(String),
     Colon,
     Dot,
     Comma,
+    Semicolon,
+    Newline,
     Dash,
-    /// `;` or the end of a line.
-    Separator,
-    /// Brackets, quotes and bullets: they only matter where they are not expected.
-    Mark(char),
+    /// An opening or closing bracket or a quotation mark.
+    Bracket(char),
+    Other(char),
 }
 
-/// Splits a text into tokens. A change from digits to letters ends a token, so "1jn" and "3v16" need no spaces.
-pub(super) fn tokens(text: &str) -> Vec<Token> {
+pub(super) fn tokenize(input: &str) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
-    let mut fresh = true;
-    for (at, typed) in text.char_indices() {
-        let Some(c) = plain(typed) else { continue };
-        if c.is_whitespace() && c != '\n' {
-            fresh = true;
+    let mut spaced = false;
+    // Whether the next letter or digit continues the last token.
+    let mut open = false;
+    for (at, raw) in input.char_indices() {
+        let end = at + raw.len_utf8();
+        let Some(c) = even(raw) else { continue };
+        if c != '\n' && c.is_whitespace() {
+            (spaced, open) = (true, false);
             continue;
         }
-        let grown = !fresh && grow(tokens.last_mut(), c);
-        if !grown {
-            tokens.push(Token { kind: kind_of(c), at });
+        if open && continues(tokens.last_mut(), c, end) {
+            continue;
         }
-        fresh = false;
+        let kind = kind_of(c);
+        open = matches!(kind, Kind::Word(_) | Kind::Number(_));
+        tokens.push(Token { kind, span: at..end, spaced: std::mem::take(&mut spaced) });
     }
     tokens
 }
 
-fn grow(last: Option<&mut Token>, c: char) -> bool {
-    match (last.map(|t| &mut t.kind), c.to_digit(10)) {
-        (Some(Kind::Number(n)), Some(digit)) => {
-            *n = n.saturating_mul(10).saturating_add(digit);
-            true
-        }
-        (Some(Kind::Word(word)), None) if c.is_alphabetic() => {
-            word.extend(c.to_lowercase());
-            true
-        }
-        _ => false,
+fn continues(last: Option<&mut Token>, c: char, end: usize) -> bool {
+    let Some(last) = last else { return false };
+    match &mut last.kind {
+        Kind::Word(word) if c.is_alphabetic() => word.extend(c.to_lowercase()),
+        Kind::Number(number) if c.is_ascii_digit() => *number = with_digit(*number, c),
+        _ => return false,
     }
+    last.span.end = end;
+    true
+}
+
+fn with_digit(number: u32, digit: char) -> u32 {
+    let digit = digit.to_digit(10).unwrap_or(0);
+    number.checked_mul(10).and_then(|n| n.checked_add(digit)).unwrap_or(u32::MAX)
 }
 
 fn kind_of(c: char) -> Kind {
     match c {
+        '0'..='9' => Kind::Number(with_digit(0, c)),
         ':' => Kind::Colon,
         '.' => Kind::Dot,
         ',' => Kind::Comma,
+        ';' => Kind::Semicolon,
+        '\n' => Kind::Newline,
         '-' => Kind::Dash,
-        ';' | '\n' => Kind::Separator,
-        '&' => Kind::Word("and".to_owned()),
+        '(' | ')' | '[' | ']' | '"' | '\'' | '“' | '”' | '‘' | '’' | '«' | '»' => Kind::Bracket(c),
         c if c.is_alphabetic() => Kind::Word(c.to_lowercase().collect()),
-        c => c.to_digit(10).map_or(Kind::Mark(c), Kind::Number),
+        c => Kind::Other(c),
     }
 }
 
-/// The plain form of a character: full-width forms become ASCII, dashes a hyphen, spaces a space; marks without width
-/// are dropped.
-fn plain(c: char) -> Option<char> {
-    match c {
-        '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{00ad}' => None,
-        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' => Some('-'),
-        '\u{3000}' | '\r' | '\t' => Some(' '),
-        c => Some(c),
-    }
+/// The plain form of a character; `None` for one without width.
+fn even(c: char) -> Option<char> {
+    Some(match c {
+        // Soft hyphen, zero-width and direction marks, byte order mark: they come with copied text and mean nothing.
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
+            return None;
+        }
+        '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
+        '\u{2236}' | '\u{a789}' => ':',
+        // Fullwidth forms of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c => c,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn kinds(input: &str) -> Vec<Kind> {
+        tokenize(input).into_iter().map(|t| t.kind).collect()
+    }
+
     #[test]
-    fn letters_and_digits_part_and_typography_folds() {
-        let kinds = |text: &str| tokens(text).into_iter().map(|t| t.kind).collect::<Vec<_>>();
-        let word = |w: &str| Kind::Word(w.into());
-        assert_eq!(kinds("1Jn"), [Kind::Number(1), word("jn")]);
-        assert_eq!(kinds("3v16"), [Kind::Number(3), word("v"), Kind::Number(16)]);
-        assert_eq!(kinds("3 16"), [Kind::Number(3), Kind::Number(16)]);
-        assert_eq!(kinds("１\u{200b}６—"), [Kind::Number(16), Kind::Dash]);
-        assert_eq!(kinds("999999999999"), [Kind::Number(u32::MAX)]);
+    fn letters_and_digits_part_without_a_space() {
+        assert_eq!(kinds("1Cor13"), [Kind::Number(1), Kind::Word("cor".into()), Kind::Number(13)]);
+    }
+
+    #[test]
+    fn kinds_of_dashes_widths_and_spaces_are_evened_out() {
+        assert_eq!(kinds("Ｊｎ\u{a0}３：１–\u{200b}２"), kinds("jn 3:1-2"));
+        assert_eq!(kinds("a\u{200b}b"), [Kind::Word("ab".into())]);
+    }
+
+    #[test]
+    fn a_number_too_large_stays_too_large() {
+        assert_eq!(kinds("99999999999999999999"), [Kind::Number(u32::MAX)]);
+    }
+
+    #[test]
+    fn spans_are_bytes_of_the_input() {
+        let spans: Vec<_> = tokenize("“Jn” 3").into_iter().map(|t| (t.span, t.spaced)).collect();
+        assert_eq!(spans, [(0..3, false), (3..5, false), (5..8, false), (9..10, true)]);
     }
 }
