@@ -17,7 +17,7 @@ pub const EARLIEST_STAMP: UnixMillis = UnixMillis(1_577_836_800_000);
 pub const MAX_TEXT_BYTES: usize = 32 * 1024;
 /// Longest reference, in bytes.
 pub const MAX_REFERENCE_BYTES: usize = 500;
-/// Most verses on one card: the longest chapter has 176, the longest letter 437.
+/// Most verses on one card whose text comes from a provider: the longest chapter has 176, the longest letter 437.
 pub const MAX_CARD_VERSES: u32 = 500;
 /// Longest review, in seconds.
 pub const MAX_REVIEW_SECONDS: u32 = 86_400;
@@ -165,15 +165,23 @@ fn verse_of(
     let translation = create.translation.as_deref().map(translation_name).transpose()?;
     let translation = translation.unwrap_or_else(|| default_translation(&state.profile));
     let computed = match (parse_passage(&create.reference), &own_text) {
-        (Ok(passage), _) => passage_verse(&passage, translation, at)?,
+        (Ok(passage), own_text) => {
+            let verses = passage.verse_count();
+            if own_text.is_none() && verses > MAX_CARD_VERSES {
+                let text = format!("{passage} has {verses} verses, a card holds {MAX_CARD_VERSES}: split it");
+                return Err(refuse(RejectionCode::TextRequired, text));
+            }
+            passage_verse(&passage, translation, at)?
+        }
         (Err(_), Some(_)) => private_verse(&create.reference, at)?,
         (Err(error), None) => return Err(refuse(RejectionCode::InvalidReference, error.to_string())),
     };
     with_words(state, context, computed, own_text)
 }
 
-/// Chooses the words. A verse with words that is on a live card stays as it is; a verified text is never replaced by one
-/// that is not, nor a text by none.
+/// Chooses the words. A verified text is never replaced by one that is not, nor a text by none; a creation without a text
+/// asks for the provider's words, also for a verse that has the user's own. A text of the user's own for a live card is a
+/// repetition and changes nothing.
 fn with_words(
     state: &UserState,
     context: &ApplyContext<'_>,
@@ -182,7 +190,9 @@ fn with_words(
 ) -> Result<Verse, Rejection> {
     let known = state.verses.get(&computed.id).filter(|known| !known.text.is_empty());
     let is_live = state.cards.get(&computed.id).is_some_and(|card| !card.archived);
-    if let Some(known) = known.filter(|known| is_live || (own_text.is_some() && known.is_verified)) {
+    if own_text.is_some()
+        && let Some(known) = known.filter(|known| is_live || known.is_verified)
+    {
         return Ok(known.clone());
     }
     let since = state.verses.get(&computed.id).map(|known| known.created_at);
@@ -234,11 +244,7 @@ fn private_verse(typed: &str, at: UnixMillis) -> Result<Verse, Rejection> {
 
 /// A passage in a translation, without its words yet.
 fn passage_verse(passage: &Passage, translation: String, at: UnixMillis) -> Result<Verse, Rejection> {
-    let (verses, reference) = (passage.verse_count(), passage.to_string());
-    if verses > MAX_CARD_VERSES {
-        let text = format!("reference: {reference} has {verses} verses, a card holds {MAX_CARD_VERSES}: split it");
-        return Err(refuse(RejectionCode::ValidationFailed, text));
-    }
+    let reference = passage.to_string();
     // The canonical name travels in place of what was typed, so that it must be acceptable too.
     if reference.len() > MAX_REFERENCE_BYTES {
         let text = "reference: the passage has too many parts for one card: split it";
