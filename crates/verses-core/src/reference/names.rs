@@ -111,7 +111,8 @@ fn name_at(tokens: &[Token], at: usize, number: u8) -> Option<Named> {
             return Some(Named { book, tokens: words });
         }
     }
-    let name = word(tokens, at)?;
+    // "The" is the beginning of "Thessalonians" too.
+    let name = word(tokens, at).filter(|_| !is_lead_in(tokens, at))?;
     let book = match guess(number, name) {
         NameMatch::Is(book) => Some(book),
         // "IICor": the number grown together with the name.

@@ -416,7 +416,7 @@ impl Parser<'_> {
             let place = if has_one_chapter(book) { book.name().to_owned() } else { chapter_name.name() };
             let wrong = if number == u32::MAX { "that many".to_owned() } else { format!("no verse {number}") };
             let message = format!("{place} has {count} verses, {wrong}");
-            return Err(PassageError::new(E::NoSuchVerse, message).at(self.span_before()));
+            return Err(PassageError::new(E::NoSuchVerse, message).at(self.span_of_number()));
         };
         let point = Point { book, chapter, verse: Some(verse) };
         if !self.is_spaced(0) && self.is_word(0, &["a", "b", "c", "d"]) {
@@ -437,8 +437,14 @@ impl Parser<'_> {
         u8::try_from(number).ok().filter(|c| (1..=count).contains(c)).ok_or_else(|| {
             let (name, noun) = (book.name(), if count == 1 { "chapter" } else { "chapters" });
             let wrong = if number == u32::MAX { "not that many".to_owned() } else { format!("no chapter {number}") };
-            PassageError::new(E::NoSuchChapter, format!("{name} has {count} {noun}, {wrong}")).at(self.span_before())
+            PassageError::new(E::NoSuchChapter, format!("{name} has {count} {noun}, {wrong}")).at(self.span_of_number())
         })
+    }
+
+    /// Span of the last number before here.
+    fn span_of_number(&self) -> Range<usize> {
+        let number = self.tokens[..self.at].iter().rfind(|t| matches!(t.kind, Kind::Number(_)));
+        number.map_or_else(|| self.span_before(), |t| t.span.clone())
     }
 
     fn span_before(&self) -> Range<usize> {
