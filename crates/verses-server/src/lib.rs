@@ -2,6 +2,13 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod auth;
+pub mod config;
+mod http;
+mod serve;
 pub mod service;
 pub mod storage;
 pub mod texts;
+
+pub use config::ServerConfig;
+pub use serve::{App, OpenError, serve};

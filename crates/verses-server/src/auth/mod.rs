@@ -1,0 +1,14 @@
+//! Accounts in embedded mode: the part of Supabase Auth that its unmodified client needs. HTTP is in `http::auth_routes`.
+
+mod error;
+mod passwords;
+mod refresh;
+mod service;
+mod sqlite;
+mod store;
+mod tokens;
+
+pub use error::AuthError;
+pub use service::{Auth, SignOutScope};
+pub use store::{AuthBackend, AuthSession, AuthUserRow, EmailTaken};
+pub use tokens::{Claims, TokenError, Tokens, Verified};

@@ -1,0 +1,229 @@
+//! Where users and sessions are kept: memory here, SQLite in `sqlite`. Deciding is in `service`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::sqlite::SqliteAuth;
+use crate::storage::sqlite::Database;
+use crate::storage::{StorageError, UserId};
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuthUserRow {
+    /// Id.
+    pub id: UserId,
+    /// Lower case; `None` for an anonymous user.
+    pub email: Option<String>,
+    /// Argon2id in PHC form; never leaves the server.
+    pub password_hash: Option<String>,
+    /// Whether the user has no credentials yet.
+    pub is_anonymous: bool,
+    /// What the user said of themself: a JSON object.
+    pub metadata: Value,
+    /// Milliseconds since the epoch.
+    pub created_at: i64,
+    /// Milliseconds since the epoch.
+    pub updated_at: i64,
+    /// Milliseconds since the epoch.
+    pub last_sign_in_at: Option<i64>,
+}
+
+impl AuthUserRow {
+    /// How the user signs in, as clients read it.
+    #[must_use]
+    pub fn app_metadata(&self) -> Value {
+        if self.is_anonymous { json!({}) } else { json!({ "provider": "email", "providers": ["email"] }) }
+    }
+}
+
+/// A session of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthSession {
+    /// Id; in the access token's `session_id`.
+    pub id: Uuid,
+    /// Whose.
+    pub user_id: UserId,
+    /// Signs the session's refresh tokens.
+    pub key: Vec<u8>,
+    /// Counter of the newest refresh token.
+    pub counter: u64,
+    /// When the counter last went on, milliseconds since the epoch.
+    pub refreshed_at: i64,
+}
+
+/// The e-mail address belongs to another user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmailTaken;
+
+/// Users and sessions, in memory or in SQLite. Cloning gives another handle.
+#[derive(Debug, Clone)]
+pub enum AuthBackend {
+    /// Nothing is kept.
+    Memory(MemoryAuth),
+    /// In tables beside the verses.
+    Sqlite(SqliteAuth),
+}
+
+/// Users and sessions in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryAuth(Arc<Mutex<MemoryState>>);
+
+#[derive(Debug, Default)]
+struct MemoryState {
+    users: BTreeMap<UserId, AuthUserRow>,
+    sessions: BTreeMap<Uuid, AuthSession>,
+    secret: Option<Vec<u8>>,
+}
+
+impl MemoryAuth {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Stored<T> = Result<T, StorageError>;
+
+impl AuthBackend {
+    /// Users and sessions that end with the process.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self::Memory(MemoryAuth::default())
+    }
+
+    /// Users and sessions in tables of this database.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub fn sqlite(database: Database) -> Stored<Self> {
+        Ok(Self::Sqlite(SqliteAuth::open(database)?))
+    }
+
+    /// The secret that signs tokens: the stored one, else `fresh`, which is stored.
+    ///
+    /// # Errors
+    /// Errors of the database; so for all the others here.
+    pub async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
+        match self {
+            Self::Memory(memory) => Ok(memory.state().secret.get_or_insert(fresh).clone()),
+            Self::Sqlite(sqlite) => sqlite.secret(fresh).await,
+        }
+    }
+
+    /// Inserts or replaces a user.
+    ///
+    /// # Errors
+    /// As [`Self::secret`]; the inner error when the e-mail address is another user's.
+    pub async fn put_user(&self, user: AuthUserRow) -> Stored<Result<(), EmailTaken>> {
+        match self {
+            Self::Memory(memory) => {
+                let mut state = memory.state();
+                let taken =
+                    user.email.is_some() && state.users.values().any(|u| u.id != user.id && u.email == user.email);
+                if taken {
+                    return Ok(Err(EmailTaken));
+                }
+                state.users.insert(user.id, user);
+                Ok(Ok(()))
+            }
+            Self::Sqlite(sqlite) => sqlite.put_user(user).await,
+        }
+    }
+
+    /// A user by id.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn user(&self, id: UserId) -> Stored<Option<AuthUserRow>> {
+        match self {
+            Self::Memory(memory) => Ok(memory.state().users.get(&id).cloned()),
+            Self::Sqlite(sqlite) => sqlite.user(id).await,
+        }
+    }
+
+    /// A user by e-mail address, lower case.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn user_by_email(&self, email: &str) -> Stored<Option<AuthUserRow>> {
+        match self {
+            Self::Memory(memory) => {
+                Ok(memory.state().users.values().find(|u| u.email.as_deref() == Some(email)).cloned())
+            }
+            Self::Sqlite(sqlite) => sqlite.user_by_email(email.to_owned()).await,
+        }
+    }
+
+    /// Inserts a session.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn put_session(&self, session: AuthSession) -> Stored<()> {
+        match self {
+            Self::Memory(memory) => {
+                memory.state().sessions.insert(session.id, session);
+                Ok(())
+            }
+            Self::Sqlite(sqlite) => sqlite.put_session(session).await,
+        }
+    }
+
+    /// A session.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn session(&self, id: Uuid) -> Stored<Option<AuthSession>> {
+        match self {
+            Self::Memory(memory) => Ok(memory.state().sessions.get(&id).cloned()),
+            Self::Sqlite(sqlite) => sqlite.session(id).await,
+        }
+    }
+
+    /// Moves a session's counter from `from` to `from + 1`; `false` if it has moved already.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn advance(&self, id: Uuid, from: u64, now: i64) -> Stored<bool> {
+        match self {
+            Self::Memory(memory) => {
+                let mut state = memory.state();
+                let Some(session) = state.sessions.get_mut(&id).filter(|s| s.counter == from) else { return Ok(false) };
+                session.counter += 1;
+                session.refreshed_at = now;
+                Ok(true)
+            }
+            Self::Sqlite(sqlite) => sqlite.advance(id, from, now).await,
+        }
+    }
+
+    /// Ends one session.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn end_session(&self, id: Uuid) -> Stored<()> {
+        match self {
+            Self::Memory(memory) => {
+                memory.state().sessions.remove(&id);
+                Ok(())
+            }
+            Self::Sqlite(sqlite) => sqlite.end_session(id).await,
+        }
+    }
+
+    /// Ends all sessions of a user but one.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn end_sessions(&self, user: UserId, except: Option<Uuid>) -> Stored<()> {
+        match self {
+            Self::Memory(memory) => {
+                memory.state().sessions.retain(|id, s| s.user_id != user || Some(*id) == except);
+                Ok(())
+            }
+            Self::Sqlite(sqlite) => sqlite.end_sessions(user, except).await,
+        }
+    }
+}

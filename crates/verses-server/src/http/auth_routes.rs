@@ -1,0 +1,204 @@
+//! `/auth/v1`: the HTTP side of auth, with the bodies and headers that every version of Supabase's client reads.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use verses_core::UnixMillis;
+use verses_protocol::ErrorCode;
+use verses_protocol::auth::{AuthProblem, Credentials, RefreshGrant};
+
+use super::{AppState, bearer, now};
+use crate::auth::{AuthError, SignOutScope, Verified};
+use crate::config::ServerConfig;
+use crate::http::rate::Taken;
+use crate::storage::Storage;
+
+const API_VERSION: HeaderName = HeaderName::from_static("x-supabase-api-version");
+const ERROR_CODE: HeaderName = HeaderName::from_static("x-sb-error-code");
+/// Largest body of an auth call, in bytes.
+const MAX_BODY_BYTES: u64 = 64 * 1024;
+
+type Shared<S> = State<Arc<AppState<S>>>;
+
+pub(super) fn routes<S: Storage>() -> Router<Arc<AppState<S>>> {
+    Router::new()
+        .route("/auth/v1/signup", post(sign_up))
+        .route("/auth/v1/token", post(token))
+        .route("/auth/v1/user", get(user).put(update_user))
+        .route("/auth/v1/logout", post(sign_out))
+        .route("/auth/v1/health", get(health))
+        .route("/auth/v1/settings", get(settings))
+        .route("/auth/v1/.well-known/jwks.json", get(jwks))
+}
+
+impl IntoResponse for AuthError {
+    fn into_response(self) -> Response {
+        if let Self::Storage(error) = &self {
+            tracing::error!(%error, "the database failed in an auth call");
+        }
+        let (code, status) =
+            (self.code(), StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+        let text = match &self {
+            Self::Storage(_) => "the server's database does not answer: try again".to_owned(),
+            other => other.to_string(),
+        };
+        let problem = AuthProblem { code: code.into(), error_code: code.into(), message: text.clone(), msg: text };
+        let mut body = serde_json::to_value(&problem).unwrap_or_default();
+        if matches!(self, Self::WeakPassword { .. }) {
+            body["weak_password"] = json!({ "reasons": ["length"] });
+        }
+        let mut response = (status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(API_VERSION, HeaderValue::from_static("2024-01-01"));
+        headers.insert(ERROR_CODE, HeaderValue::from_static(code));
+        if self.is_retryable() {
+            headers.insert("retry-after", HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+fn ok(body: &Value) -> Response {
+    let mut response = body.to_string().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn json_body<T: DeserializeOwned, S>(
+    state: &AppState<S>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, AuthError> {
+    let config = ServerConfig {
+        max_request_bytes: MAX_BODY_BYTES,
+        max_wire_bytes: MAX_BODY_BYTES,
+        ..state.layers.config.clone()
+    };
+    let bytes = super::body::read(headers, body, &config).await.map_err(|r| match r.code {
+        ErrorCode::Unavailable | ErrorCode::DeadlineExceeded => AuthError::Busy,
+        _ => AuthError::BadJson(r.message),
+    })?;
+    super::body::check_depth(&bytes).map_err(|r| AuthError::BadJson(r.message))?;
+    serde_json::from_slice(&bytes).map_err(|e| AuthError::BadJson(e.to_string()))
+}
+
+/// Guessing passwords and making accounts in masses is slowed down per address.
+fn limit_sign_ins<S: Storage>(state: &AppState<S>, address: SocketAddr, now: UnixMillis) -> Result<(), AuthError> {
+    match state.sign_ins.take(address.ip(), 1, now.0) {
+        Taken::Left(_) => Ok(()),
+        Taken::Wait(_) => Err(AuthError::RateLimited),
+    }
+}
+
+async fn sign_up<S: Storage>(
+    State(state): Shared<S>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, AuthError> {
+    let now = now();
+    limit_sign_ins(&state, address, now)?;
+    Ok(ok(&state.auth.sign_up(json_body::<Credentials, S>(&state, &headers, body).await?, now).await?))
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    #[serde(default)]
+    grant_type: String,
+}
+
+async fn token<S: Storage>(
+    State(state): Shared<S>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    Query(grant): Query<Grant>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, AuthError> {
+    let now = now();
+    match grant.grant_type.as_str() {
+        "password" => {
+            limit_sign_ins(&state, address, now)?;
+            Ok(ok(&state.auth.sign_in(json_body::<Credentials, S>(&state, &headers, body).await?, now).await?))
+        }
+        // Not limited: a client that is refused here drops its session.
+        "refresh_token" => Ok(ok(&state
+            .auth
+            .refresh(&json_body::<RefreshGrant, S>(&state, &headers, body).await?.refresh_token, now)
+            .await?)),
+        _ => Err(AuthError::UnsupportedGrant),
+    }
+}
+
+async fn verified<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, AuthError> {
+    let token = bearer(headers).ok_or(AuthError::NoAuthorization)?;
+    state.auth.verify(token, now()).await
+}
+
+async fn user<S: Storage>(State(state): Shared<S>, headers: HeaderMap) -> Result<Response, AuthError> {
+    let verified = verified(&state, &headers).await?;
+    Ok(ok(&state.auth.user(&verified).await?))
+}
+
+async fn update_user<S: Storage>(
+    State(state): Shared<S>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, AuthError> {
+    let verified = verified(&state, &headers).await?;
+    let change = json_body::<Credentials, S>(&state, &headers, body).await?;
+    Ok(ok(&state.auth.update_user(&verified, change, now()).await?))
+}
+
+#[derive(Deserialize)]
+struct Scope {
+    #[serde(default)]
+    scope: String,
+}
+
+/// The client sends a JSON content type with an empty body: the body is not looked at.
+async fn sign_out<S: Storage>(
+    State(state): Shared<S>,
+    Query(scope): Query<Scope>,
+    headers: HeaderMap,
+) -> Result<Response, AuthError> {
+    let verified = verified(&state, &headers).await?;
+    let scope = match scope.scope.as_str() {
+        "" | "global" => SignOutScope::Global,
+        "local" => SignOutScope::Local,
+        "others" => SignOutScope::Others,
+        other => return Err(AuthError::Validation(format!("Unsupported logout scope {other:?}"))),
+    };
+    state.auth.sign_out(&verified, scope).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn health() -> Response {
+    ok(
+        &json!({ "version": env!("CARGO_PKG_VERSION"), "name": "Verses", "description": "Supabase Auth compatible sign-in of Verses" }),
+    )
+}
+
+async fn settings() -> Response {
+    ok(&json!({
+        "external": { "email": true, "phone": false, "anonymous_users": true }, "disable_signup": false,
+        "mailer_autoconfirm": true, "phone_autoconfirm": false, "sms_provider": "", "saml_enabled": false,
+    }))
+}
+
+/// Tokens are signed with a shared secret, which is never published: there are no public keys.
+async fn jwks() -> Response {
+    let mut response = ok(&json!({ "keys": [] }));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=600"));
+    response
+}

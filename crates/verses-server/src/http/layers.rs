@@ -1,0 +1,137 @@
+//! What happens around every request: CORS on every answer, an id, the protocol version, a time limit, a panic that
+//! becomes an answer, counting and logging, headers for safety.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{HeaderName, ORIGIN, VARY};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
+
+use super::metrics::Metrics;
+use super::problem::Refusal;
+use crate::config::ServerConfig;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest request id taken over from a caller, in bytes.
+const MAX_REQUEST_ID_BYTES: usize = 64;
+
+/// What the layers share.
+#[derive(Debug)]
+pub(crate) struct Layers {
+    pub(crate) config: ServerConfig,
+    pub(crate) metrics: Metrics,
+}
+
+/// Answers preflights and puts the CORS headers on every answer, errors included.
+pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut response = if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Some(allowed) = allowed_origin(&shared.config.allowed_origins, origin.as_ref()) {
+        for (name, value) in [
+            ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+            (
+                "access-control-allow-headers",
+                "authorization, apikey, content-type, content-encoding, x-client-info, x-supabase-api-version, x-region, \
+                 x-retry-count, idempotency-key, prefer, traceparent, tracestate, baggage, x-request-id, verses-protocol",
+            ),
+            ("access-control-max-age", "7200"),
+            (
+                "access-control-expose-headers",
+                "x-supabase-api-version, x-sb-error-code, sb-error-code, x-relay-error, retry-after, ratelimit, \
+                 ratelimit-policy, x-request-id, date",
+            ),
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers.insert(HeaderName::from_static("access-control-allow-origin"), allowed);
+    }
+    response
+}
+
+fn allowed_origin(allowed: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
+    if allowed.iter().any(|a| a == "*") {
+        return Some(HeaderValue::from_static("*"));
+    }
+    let origin = origin?;
+    allowed.iter().any(|a| a.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+}
+
+/// Gives the request an id, counts it, logs it, and sets the headers every answer has.
+pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    request.headers_mut().insert(REQUEST_ID, id.clone());
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
+    let started = Instant::now();
+    let in_flight = shared.metrics.in_flight();
+    in_flight.increment(1.0);
+    let mut response = next.run(request).await;
+    in_flight.decrement(1.0);
+    let status = response.status().as_u16();
+    let seconds = started.elapsed().as_secs_f64();
+    shared.metrics.request(path.clone(), status, seconds);
+    let duration_ms = started.elapsed().as_millis();
+    let id_text = id.to_str().unwrap_or_default();
+    if status >= 500 {
+        tracing::warn!(request.id = id_text, %method, route = path, status, duration_ms, "request failed");
+    } else {
+        tracing::info!(request.id = id_text, %method, route = path, status, duration_ms, "request");
+    }
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, id);
+    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    let sent = headers.get(REQUEST_ID).filter(|v| {
+        let fits = (1..=MAX_REQUEST_ID_BYTES).contains(&v.len());
+        fits && v.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    });
+    let fresh = || HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).unwrap_or(HeaderValue::from_static("-"));
+    sent.cloned().unwrap_or_else(fresh)
+}
+
+/// A protocol version that is not spoken pauses the client's queue; it never rejects operations.
+pub(crate) async fn protocol(request: Request, next: Next) -> Response {
+    let version =
+        request.headers().get(PROTOCOL_HEADER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse::<u16>().ok());
+    match version {
+        Some(version) if !(OLDEST_PROTOCOL_VERSION..=PROTOCOL_VERSION).contains(&version) => {
+            let text = format!(
+                "protocol version {version} is not spoken here (only {OLDEST_PROTOCOL_VERSION} to {PROTOCOL_VERSION}): update the app; what waits in it is kept"
+            );
+            Refusal::new(ErrorCode::UpgradeRequired, text).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// A time limit, and an answer even after a panic. The stream of pokes has no limit.
+pub(crate) async fn guard(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
+    let limit =
+        Duration::from_millis(shared.config.request_timeout_ms.saturating_add(shared.config.body_stall_timeout_ms));
+    let unlimited = request.uri().path() == EVENTS_PATH;
+    let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answered = if unlimited { Ok(work.await) } else { tokio::time::timeout(limit, work).await };
+    match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => {
+            tracing::error!("a handler panicked");
+            Refusal::new(ErrorCode::Internal, "the server made a mistake: try again").into_response()
+        }
+        Err(_) => Refusal::new(ErrorCode::DeadlineExceeded, "the server took too long: try again").into_response(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The HTTP edge: routes, what they share, and the order of the layers. What requests mean is in `service` and `auth`.
+
+mod auth_routes;
+mod body;
+mod events;
+mod layers;
+mod metrics;
+mod openapi;
+mod operations;
+mod problem;
+mod rate;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::watch;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use verses_core::UnixMillis;
+use verses_protocol::{CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATIONS_PATH};
+
+use crate::auth::Auth;
+use crate::config::ServerConfig;
+use crate::service::Service;
+use crate::storage::{Storage, UserId};
+
+use self::events::Hub;
+use self::layers::Layers;
+use self::metrics::Metrics;
+use self::problem::Refusal;
+use self::rate::Buckets;
+
+/// Answers smaller than this are not compressed, in bytes.
+const COMPRESS_FROM_BYTES: u64 = 1_024;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct AppState<S> {
+    service: Service<S>,
+    auth: Auth,
+    hub: Hub,
+    operations: Buckets<UserId>,
+    sign_ins: Buckets<IpAddr>,
+    layers: Arc<Layers>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// All routes over a service and accounts. `stopping` turns true when the server is asked to stop.
+pub(crate) fn router<S: Storage>(
+    config: ServerConfig,
+    service: Service<S>,
+    auth: Auth,
+    stopping: watch::Receiver<bool>,
+) -> Router {
+    let hub = Hub::default();
+    let poked = hub.clone();
+    let service = service.with_observer(Arc::new(move |user| poked.poke(user)));
+    let layers = Arc::new(Layers { metrics: Metrics::new(), config: config.clone() });
+    let state = Arc::new(AppState {
+        service,
+        auth,
+        hub,
+        operations: Buckets::new(config.operations_per_minute),
+        sign_ins: Buckets::new(config.sign_ins_per_minute),
+        layers: Arc::clone(&layers),
+        stopping,
+    });
+    let compressed = SizeAbove::new(COMPRESS_FROM_BYTES).and(NotForContentType::SSE);
+    Router::new()
+        .route(OPERATIONS_PATH, post(operations::operations::<S>))
+        .route(CHANGES_PATH, get(operations::changes::<S>))
+        .route(LIMITS_PATH, get(operations::limits::<S>))
+        .route(EVENTS_PATH, get(operations::events::<S>))
+        .layer(from_fn(layers::protocol))
+        .merge(auth_routes::routes::<S>())
+        .route("/health", get(health))
+        .route("/ready", get(ready::<S>))
+        .route("/metrics", get(metrics_text::<S>))
+        .route("/openapi.json", get(openapi::document))
+        .route("/", get(home))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(state)
+        .layer(from_fn_with_state(Arc::clone(&layers), layers::guard))
+        .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
+        .layer(from_fn_with_state(layers, layers::cors))
+}
+
+/// The one place that asks for the time.
+fn now() -> UnixMillis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    UnixMillis(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// The token of the Authorization header.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    let mut response = (status, body).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+async fn health() -> Response {
+    json(StatusCode::OK, serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }).to_string())
+}
+
+async fn ready<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
+    match state.service.ready().await {
+        Ok(()) => json(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
+        Err(error) => Refusal::from(error).into_response(),
+    }
+}
+
+async fn metrics_text<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
+    let mut response = state.layers.metrics.render().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
+    response
+}
+
+async fn home() -> &'static str {
+    "Verses is running.\n\nIts interface is described at /openapi.json. From a terminal: verses --help\n"
+}
+
+async fn not_found(uri: Uri) -> Refusal {
+    Refusal::new(ErrorCode::NotFound, format!("there is nothing at {}: see /openapi.json", uri.path()))
+}
+
+async fn method_not_allowed(uri: Uri) -> Refusal {
+    let allow = if uri.path() == OPERATIONS_PATH { "POST, OPTIONS" } else { "GET, POST, PUT, OPTIONS" };
+    let text = format!("{} does not take this method: see /openapi.json", uri.path());
+    Refusal { allow: Some(allow), ..Refusal::new(ErrorCode::MethodNotAllowed, text) }
+}

@@ -1,0 +1,214 @@
+//! `/functions/v1/*`: lookups, single operations, batches, changes, limits and pokes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use verses_core::OperationKind;
+use verses_protocol::{BatchOperation, BatchRequest, ErrorCode, OperationResult};
+
+use super::problem::Refusal;
+use super::rate::Taken;
+use super::{AppState, bearer, body, json, now};
+use crate::auth::{AuthError, Verified};
+use crate::storage::Storage;
+
+type Shared<S> = State<Arc<AppState<S>>>;
+
+/// The user of the request, from the token and from nowhere else.
+async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, Refusal> {
+    let missing = "a token is needed in the Authorization header (Bearer ...): sign in first";
+    let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, missing))?;
+    state.auth.verify(token, now()).await.map_err(|error| match error {
+        AuthError::BadJwt(text) => Refusal::new(ErrorCode::InvalidToken, text),
+        AuthError::SessionNotFound => {
+            Refusal::new(ErrorCode::InvalidToken, "the session has been ended: sign in again")
+        }
+        other => {
+            tracing::error!(error = %other, "a token could not be checked");
+            Refusal::new(ErrorCode::Unavailable, "the token cannot be checked now: try again")
+        }
+    })
+}
+
+/// `POST /functions/v1/verse-operations`
+pub(super) async fn operations<S: Storage>(
+    State(state): Shared<S>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let caller = caller(&state, &headers).await?;
+    let bytes = body::read(&headers, body, &state.layers.config).await?;
+    body::check_depth(&bytes)?;
+    let request = object(&bytes)?;
+    let named = request.get("operation").and_then(Value::as_str).map(str::to_owned);
+    match named.as_deref() {
+        Some("batch") => batch(&state, &caller, &bytes).await,
+        Some(kind) => single(&state, &caller, kind, request).await,
+        None => {
+            let text = "\"operation\" is missing: write batch, lookup, create, record_review, update_profile, archive_verse, restore_verse or set_phase";
+            Err(Refusal::new(ErrorCode::MalformedRequest, text))
+        }
+    }
+}
+
+fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    let malformed =
+        |e: serde_json::Error| Refusal::new(ErrorCode::MalformedRequest, format!("the body is no JSON object: {e}"));
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+async fn batch<S: Storage>(state: &AppState<S>, caller: &Verified, bytes: &[u8]) -> Result<Response, Refusal> {
+    let malformed = |e: serde_json::Error| {
+        let text = format!(
+            "the batch is not of the expected shape: {e}. It needs batchId and operations [{{id, type, data}}]"
+        );
+        Refusal::new(ErrorCode::MalformedRequest, text)
+    };
+    let request: BatchRequest = serde_json::from_slice(bytes).map_err(malformed)?;
+    let kinds: Vec<&'static str> = request.operations.iter().map(|o| kind_label(&o.kind)).collect();
+    let headers = take(state, caller, kinds.len())?;
+    state.layers.metrics.batch(kinds.len());
+    tracing::info!(batch.id = %request.batch_id, operations = kinds.len(), "batch");
+    let max_operations = state.service.limits().max_operations;
+    let answer = state.service.batch(caller.user, now(), request).await.map_err(|error| {
+        let refusal = Refusal::from(error);
+        let told = (refusal.code == ErrorCode::TooManyOperations).then_some(max_operations);
+        Refusal { max_operations: told, ..refusal }
+    })?;
+    for (kind, result) in kinds.iter().zip(&answer.results) {
+        state.layers.metrics.operation(kind, outcome_label(result));
+    }
+    let body = serde_json::to_string(&answer)
+        .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
+    Ok((headers, json(StatusCode::OK, body)).into_response())
+}
+
+/// One operation: `{"operation", "id"?, "data": {...}}`, or with the fields of `data` beside `operation`.
+async fn single<S: Storage>(
+    state: &AppState<S>,
+    caller: &Verified,
+    kind: &str,
+    mut request: Map<String, Value>,
+) -> Result<Response, Refusal> {
+    let headers = take(state, caller, 1)?;
+    request.remove("operation");
+    let id = match request.remove("id") {
+        None | Some(Value::Null) => uuid::Uuid::new_v4().to_string(),
+        Some(Value::String(id)) => id,
+        Some(_) => return Err(Refusal::new(ErrorCode::MalformedRequest, "\"id\" must be a text")),
+    };
+    let data = match request.remove("data") {
+        Some(data) => data,
+        None => Value::Object(request),
+    };
+    let label = kind_label(kind);
+    let operation = BatchOperation { id, kind: kind.to_owned(), data };
+    let result = state.service.operation(caller.user, now(), operation).await?;
+    state.layers.metrics.operation(label, outcome_label(&result));
+    if result.success {
+        let body = result.data.unwrap_or(Value::Null).to_string();
+        return Ok((headers, json(StatusCode::OK, body)).into_response());
+    }
+    let code = result.code.unwrap_or(ErrorCode::Internal);
+    Err(Refusal::new(code, result.error.unwrap_or_else(|| "the operation was refused".to_owned())))
+}
+
+/// Takes operations from the user's allowance; gives the headers that tell what is left.
+fn take<S: Storage>(
+    state: &AppState<S>,
+    caller: &Verified,
+    operations: usize,
+) -> Result<[(HeaderName, HeaderValue); 2], Refusal> {
+    let size = state.operations.size();
+    let header = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
+    match state.operations.take(caller.user, operations as u64, now().0) {
+        Taken::Left(left) => Ok([
+            (HeaderName::from_static("ratelimit-policy"), header(format!("\"ops\";q={size};w=60"))),
+            (HeaderName::from_static("ratelimit"), header(format!("\"ops\";r={left}"))),
+        ]),
+        Taken::Wait(seconds) => {
+            let text = format!("more than {size} operations a minute: wait {seconds} s and send the same again");
+            Err(Refusal { retry_after_seconds: Some(seconds), ..Refusal::new(ErrorCode::RateLimited, text) })
+        }
+    }
+}
+
+/// Kinds for counting: what callers write must not become labels.
+fn kind_label(kind: &str) -> &'static str {
+    match (kind, OperationKind::from_name(kind)) {
+        (_, Some(kind)) => kind.as_str(),
+        ("lookup", None) => "lookup",
+        _ => "unknown",
+    }
+}
+
+fn outcome_label(result: &OperationResult) -> &'static str {
+    let duplicate = result.data.as_ref().and_then(|d| d.get("duplicate")).and_then(Value::as_bool) == Some(true);
+    match (result.success, duplicate, result.retryable) {
+        (true, true, _) => "duplicate",
+        (true, false, _) => "applied",
+        (false, _, Some(true)) => "retry",
+        (false, ..) => "rejected",
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// `GET /functions/v1/verse-changes`
+pub(super) async fn changes<S: Storage>(
+    State(state): Shared<S>,
+    Query(page): Query<Page>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let caller = caller(&state, &headers).await?;
+    let limit = match page.limit.as_deref().filter(|l| !l.is_empty()) {
+        None => None,
+        Some(text) => Some(
+            text.parse::<u32>()
+                .map_err(|_| Refusal::new(ErrorCode::MalformedRequest, format!("limit {text:?} is no number")))?,
+        ),
+    };
+    let cursor = page.cursor.as_deref().filter(|c| !c.is_empty());
+    let answer = state.service.changes(caller.user, now(), cursor, limit).await?;
+    let body = serde_json::to_string(&answer)
+        .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
+    Ok(json(StatusCode::OK, body))
+}
+
+/// `GET /functions/v1/verse-limits`
+pub(super) async fn limits<S: Storage>(State(state): Shared<S>, headers: HeaderMap) -> Response {
+    let body = serde_json::to_string(state.service.limits()).unwrap_or_default();
+    let tag = format!("\"{:016x}\"", fingerprint(&body));
+    let unchanged = headers.get(IF_NONE_MATCH).is_some_and(|t| t.as_bytes() == tag.as_bytes());
+    let mut response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { json(StatusCode::OK, body) };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        headers.insert(ETAG, tag);
+    }
+    response
+}
+
+/// FNV-1a: an ETag must only change when the document does.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// `GET /functions/v1/verse-events`
+pub(super) async fn events<S: Storage>(State(state): Shared<S>, headers: HeaderMap) -> Result<Response, Refusal> {
+    let caller = caller(&state, &headers).await?;
+    let left = caller.expires_at.saturating_sub(u64::try_from(now().0 / 1_000).unwrap_or(0));
+    let stream = state.hub.stream(caller.user, Duration::from_secs(left), state.stopping.clone());
+    Ok(stream.into_response())
+}

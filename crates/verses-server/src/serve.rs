@@ -1,0 +1,145 @@
+//! The application, and the loop that serves it: connections bounded in number, heads bounded in time, and a stop that
+//! finishes what is in flight.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+use crate::auth::{Auth, AuthBackend, AuthError};
+use crate::config::{ConfigError, ServerConfig};
+use crate::http;
+use crate::service::Service;
+use crate::storage::memory::MemoryStorage;
+use crate::storage::sqlite::SqliteStorage;
+use crate::storage::{Storage, StorageError};
+use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
+
+/// The server, ready to be served.
+#[derive(Debug)]
+pub struct App {
+    router: Router,
+    stopping: watch::Sender<bool>,
+    config: ServerConfig,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A setting makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Accounts.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The ESV API's settings.
+    #[error(transparent)]
+    Esv(#[from] EsvConfigError),
+}
+
+impl App {
+    /// Opens the database of the settings, brings its tables up to date, and builds the server over it.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong and what to do.
+    pub async fn open(config: ServerConfig) -> Result<Self, OpenError> {
+        config.validate()?;
+        match config.database_url.split_once(':') {
+            Some(("sqlite", path)) => {
+                let storage = SqliteStorage::open(Path::new(path))?;
+                let accounts = AuthBackend::sqlite(storage.database().clone())?;
+                Self::build(config, storage, accounts).await
+            }
+            _ => Self::build(config, MemoryStorage::new(), AuthBackend::memory()).await,
+        }
+    }
+
+    async fn build<S: Storage>(config: ServerConfig, storage: S, accounts: AuthBackend) -> Result<Self, OpenError> {
+        let mut texts = Texts::corpus();
+        if let Some(key) = &config.esv_api_key {
+            let esv = EsvConfig { base_url: config.esv_api_url.clone(), ..EsvConfig::new(key.clone()) };
+            texts = texts.with(Arc::new(EsvClient::new(&esv)?));
+        }
+        let service = Service::new(storage, texts, config.limits());
+        let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
+        let (stopping, stopped) = watch::channel(false);
+        Ok(Self { router: http::router(config.clone(), service, auth, stopped), stopping, config })
+    }
+}
+
+/// Serves until `shutdown` completes, then finishes what is in flight, for a bounded time.
+///
+/// # Errors
+/// None after the listener is bound: a connection that fails ends alone.
+pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
+    let App { router, stopping, config } = app;
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(config.header_timeout_ms));
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
+    let builder = Arc::new(builder);
+    let places = Arc::new(Semaphore::new(config.max_connections as usize));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let (stream, address, place) = accepted;
+        let service = router.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(address));
+            request
+        });
+        let builder = Arc::clone(&builder);
+        let watcher = graceful.watcher();
+        tokio::spawn(async move {
+            let _place = place;
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+            // A connection ends with an error whenever a client goes away: nothing to do about it.
+            drop(watcher.watch(connection.into_owned()).await);
+        });
+    }
+    drop(listener);
+    stopping.send_replace(true);
+    let drained = tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), graceful.shutdown()).await;
+    if drained.is_err() {
+        tracing::warn!("stopped before everything in flight was finished");
+    }
+    Ok(())
+}
+
+/// A connection and its place among those allowed. An error of one connection, or no file handle left, is waited out.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, std::net::SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
+    // The semaphore is never closed, so there is always a permit in the end.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                // Answers are small: waiting to fill packets only adds delay. Without it they still arrive.
+                drop(stream.set_nodelay(true));
+                return (stream, address, place);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
