@@ -37,8 +37,8 @@ async fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
     let printer = Printer::new(cli.global.json);
     match &cli.command {
         Command::Parse(args) => return commands::passages::parse(printer, args),
-        // Command::Serve(args) => return commands::serve::run(printer, args).await,
-        // Command::Demo(args) => return commands::demo::run(printer, args).await,
+        Command::Serve(args) => return commands::serve::run(printer, args).await,
+        Command::Demo(args) => return commands::demo::run(printer, args).await,
         _ => {}
     }
     let app = App::open(&cli.global).await?;

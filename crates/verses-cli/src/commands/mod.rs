@@ -3,11 +3,11 @@
 pub mod account;
 pub mod add;
 pub mod cards;
-// pub mod demo;
+pub mod demo;
 pub mod passages;
 pub mod profile;
 pub mod queue;
 pub mod review;
-// pub mod serve;
+pub mod serve;
 pub mod status;
 pub mod sync;
