@@ -454,6 +454,9 @@ fn without_the_history_an_earlier_event_is_refused_for_now_and_the_card_is_safe(
     });
     let rejection = run(&mut state, "r", &TextLookup::NotAsked, &earlier).unwrap_err();
     assert!(rejection.code.is_retryable(), "{rejection}");
+    // One in order needs no history, and does not begin an incomplete one.
+    run(&mut state, "s", &TextLookup::NotAsked, &Operation::RecordReview(review(john(), -1, true))).unwrap();
+    run(&mut state, "r", &TextLookup::NotAsked, &earlier).unwrap_err();
     let operation_id = id("r");
     assert_eq!(needs_events(&state, [(&operation_id, &earlier)], NOW), BTreeSet::from([john()]));
 }

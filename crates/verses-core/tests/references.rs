@@ -198,6 +198,7 @@ fn a_comma_goes_on_and_a_semicolon_line_or_book_begins_anew() {
         ("John 3:16 Rom 5:8", vec!["John 3:16", "Romans 5:8"]),
         ("John 3:16 and 18", vec!["John 3:16,18"]),
         ("Ps 1; 23; 103", vec!["Psalm 1", "Psalm 23", "Psalm 103"]),
+        ("John 3:16, John 21:1-Acts 1:5", vec!["John 3:16", "John 21:1-Acts 1:5"]),
         ("Gen 50:20-Exod 1:5, 7", vec!["Genesis 50:20-Exodus 1:5", "Exodus 1:7"]),
         (
             "1) John 3:16\n2) Ps 23 (NIV)\n• “Jude 3”\n- [Rom 8:28]",

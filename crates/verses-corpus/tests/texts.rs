@@ -72,3 +72,33 @@ fn every_starter_passage_has_words_in_every_translation() {
         }
     }
 }
+
+#[test]
+fn every_line_is_the_verse_of_its_place() {
+    // Words that occur in one verse only, spread over the books: a line too many or too few would shift them.
+    let kjv = Corpus::load("KJV").unwrap();
+    for (word, osis) in [
+        ("And I went unto the prophetess", "Isa.8.3"),
+        ("Belteshazzar, master of the magicians", "Dan.4.9"),
+        ("Eutychus", "Acts.20.9"),
+        ("Diotrephes", "3John.1.9"),
+        ("Armageddon", "Rev.16.16"),
+        ("Jesus wept", "John.11.35"),
+    ] {
+        let name = |p: Place| format!("{}.{}.{}", p.book.osis(), p.chapter, p.verse);
+        let found = places().find(|p| kjv.verse_text(*p).is_some_and(|text| text.contains(word)));
+        assert_eq!(found.map(name).unwrap_or_default(), osis, "{word}");
+    }
+}
+
+#[test]
+fn no_verse_carries_marks_of_its_source() {
+    for info in translations() {
+        let corpus = Corpus::load(info.name).unwrap();
+        for place in places() {
+            let text = corpus.verse_text(place).unwrap_or_default();
+            let clean = text == text.trim() && !text.contains(['\t', '\r', '\\', '<', '>', '{', '}', '\u{fffd}']);
+            assert!(clean, "{} {place:?}: {text:?}", info.name);
+        }
+    }
+}
