@@ -24,8 +24,11 @@ use output::Printer;
 /// The command's error; the caller prints it.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CliError> {
     let threaded = matches!(cli.command, Command::Serve(_) | Command::Demo(_));
-    let mut builder =
-        if threaded { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+    let mut builder = if threaded {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
     let runtime = builder.enable_all().build().map_err(anyhow::Error::from)?;
     let status = runtime.block_on(dispatch(cli));
     // A read of the keyboard may still be waiting for a line that never comes.

@@ -97,9 +97,8 @@ fn credentials(app: &App, args: &CredentialArgs) -> Result<(String, String), Cli
         None => ask(app, "E-mail: ", "--email ADDRESS")?,
     };
     let password = match (&args.password_file, std::env::var("VERSES_PASSWORD")) {
-        (Some(path), _) if path.as_os_str() == "-" => {
-            first_line(std::io::stdin().lock()).map_err(|e| CliError::Usage(format!("cannot read standard input: {e}")))?
-        }
+        (Some(path), _) if path.as_os_str() == "-" => first_line(std::io::stdin().lock())
+            .map_err(|e| CliError::Usage(format!("cannot read standard input: {e}")))?,
         (Some(path), _) => {
             let shown = path.display();
             let file = std::fs::File::open(path).map_err(|e| CliError::Usage(format!("cannot read {shown}: {e}")))?;

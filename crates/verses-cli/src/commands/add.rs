@@ -100,7 +100,8 @@ fn gather(args: &AddArgs, added: &mut Added) -> Result<Vec<NewVerse>, CliError> 
         let [reference] = args.references.as_slice() else {
             return Err(CliError::Usage("--text goes with exactly one reference".into()));
         };
-        let verse = NewVerse { reference: reference.clone(), translation: args.translation.clone(), text: Some(text.clone()) };
+        let verse =
+            NewVerse { reference: reference.clone(), translation: args.translation.clone(), text: Some(text.clone()) };
         return Ok(vec![verse]);
     }
     let mut inputs: Vec<String> = Vec::new();

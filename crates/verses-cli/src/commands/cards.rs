@@ -79,7 +79,8 @@ pub async fn list(app: &App, args: &ListArgs) -> Result<ExitStatus, CliError> {
     if args.unverified {
         let verses = app.service.unverified_verses(u32::MAX).await?;
         app.printer.result(&verses, || {
-            let rows: Vec<Vec<String>> = verses.iter().map(|v| vec![v.reference.clone(), v.translation.clone()]).collect();
+            let rows: Vec<Vec<String>> =
+                verses.iter().map(|v| vec![v.reference.clone(), v.translation.clone()]).collect();
             if rows.is_empty() { "Every text is confirmed by the server.".to_owned() } else { table(&rows) }
         })?;
         return Ok(ExitStatus::Done);
@@ -111,7 +112,11 @@ pub async fn due(app: &App) -> Result<ExitStatus, CliError> {
             return format!("Nothing is due on {today}.");
         }
         let rows: Vec<Vec<String>> = views.iter().map(row).collect();
-        format!("{}\n{} due on {today}. Review them: verses review", table(&rows), count(views.len() as u64, "passage", "passages"))
+        format!(
+            "{}\n{} due on {today}. Review them: verses review",
+            table(&rows),
+            count(views.len() as u64, "passage", "passages")
+        )
     })?;
     Ok(ExitStatus::Done)
 }

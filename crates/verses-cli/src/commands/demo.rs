@@ -10,8 +10,8 @@ use anyhow::Context;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use verses_client::{
-    CardWithVerse, DataService, Drained, HttpTimeouts, HttpTransport, Native, NewVerse, Observer, SyncEngine, SyncEvent,
-    SyncOptions,
+    CardWithVerse, DataService, Drained, HttpTimeouts, HttpTransport, Native, NewVerse, Observer, SyncEngine,
+    SyncEvent, SyncOptions,
 };
 use verses_corpus::starter_packs;
 use verses_store_sqlite::SqliteStore;
@@ -91,7 +91,11 @@ fn text_of(outcome: &Outcome) -> String {
     let head = ["", "operations", "requests", "bytes up", "bytes down", "seconds"].map(str::to_owned).to_vec();
     let mut text = table(&[head, row(&outcome.individually), row(&outcome.in_batches)]);
     text.push_str(&format!("\nin batches it took 1/{:.0} of the time\n", outcome.times_faster));
-    text.push_str(if outcome.same_server_state { "both servers hold the same cards\n" } else { "THE SERVERS DIFFER\n" });
+    text.push_str(if outcome.same_server_state {
+        "both servers hold the same cards\n"
+    } else {
+        "THE SERVERS DIFFER\n"
+    });
     let due = count(outcome.due_on_both_devices as u64, "passage", "passages");
     text.push_str(&if outcome.same_due_list {
         format!("device B fetched everything: both devices show the same {due} due today")
@@ -111,9 +115,13 @@ impl Demo<'_> {
     async fn play(&self) -> Result<Outcome, CliError> {
         let say = |text: String| self.printer.remark(&text);
         let (rtt, up) = (self.profile.rtt.as_millis(), self.profile.up_bits_per_second / 1_000);
-        say(format!("A real server on SQLite, two devices, and between them a link of {rtt} ms round trip and {up} kbit/s up."));
+        say(format!(
+            "A real server on SQLite, two devices, and between them a link of {rtt} ms round trip and {up} kbit/s up."
+        ));
         let (passages, reviews) = self.prepare().await?;
-        say(format!("Device A, offline: added {passages} passages of the starter list and reviewed {reviews} of them."));
+        say(format!(
+            "Device A, offline: added {passages} passages of the starter list and reviewed {reviews} of them."
+        ));
         say("Sending them one by one ...".into());
         let (individually, one_by_one) = self.send("one by one", "a-individually", "server-individually", true).await?;
         say("Sending the same queue in batches ...".into());
@@ -144,7 +152,9 @@ impl Demo<'_> {
             server.stop().await?;
             work_offline(&device).await?
         };
-        for (from, copies) in [("a", ["a-individually", "a-batches"]), ("server", ["server-individually", "server-batches"])] {
+        for (from, copies) in
+            [("a", ["a-individually", "a-batches"]), ("server", ["server-individually", "server-batches"])]
+        {
             for copy in copies {
                 copy_folder(&self.folder.join(from), &self.folder.join(copy))?;
             }
@@ -159,7 +169,13 @@ impl Demo<'_> {
     }
 
     /// Sends one copy of the queue through the link; gives the figures and what the server then holds.
-    async fn send(&self, way: &'static str, home: &str, server: &str, individually: bool) -> Result<(Measured, Vec<String>), CliError> {
+    async fn send(
+        &self,
+        way: &'static str,
+        home: &str,
+        server: &str,
+        individually: bool,
+    ) -> Result<(Measured, Vec<String>), CliError> {
         let server = self.server(server).await?;
         let link = self.link(server.address()).await?;
         let device = open(&self.folder.join(home), &link.url(), individually)?;
@@ -231,8 +247,7 @@ fn open(home: &Path, url: &str, individually: bool) -> Result<Service, CliError>
 
 async fn work_offline(device: &Service) -> Result<(usize, usize), CliError> {
     let items = starter_packs().iter().flat_map(|p| p.items.iter());
-    let verses: Vec<NewVerse> =
-        items.map(|i| NewVerse { reference: i.osis.clone(), ..NewVerse::default() }).collect();
+    let verses: Vec<NewVerse> = items.map(|i| NewVerse { reference: i.osis.clone(), ..NewVerse::default() }).collect();
     device.add_verses(&verses, |_| {}).await?;
     let library = device.library().await?;
     let mut reviews = 0;

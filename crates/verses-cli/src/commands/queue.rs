@@ -66,13 +66,20 @@ async fn list(app: &App, failed_only: bool) -> Result<ExitStatus, CliError> {
         }
         let lines: Vec<Vec<String>> = shown
             .iter()
-            .map(|r| vec![r.id.clone(), r.kind.clone(), r.about.clone(), r.status.to_owned(), r.message.clone().unwrap_or_default()])
+            .map(|r| {
+                vec![
+                    r.id.clone(),
+                    r.kind.clone(),
+                    r.about.clone(),
+                    r.status.to_owned(),
+                    r.message.clone().unwrap_or_default(),
+                ]
+            })
             .collect();
         table(&lines)
     })?;
     Ok(ExitStatus::Done)
 }
-
 
 async fn row(app: &App, operation: &QueuedOperation) -> Result<Row, CliError> {
     let (status, failure) = match &operation.meta.status {
@@ -147,7 +154,12 @@ async fn retry(app: &App, typed: &[String], all: bool, text: Option<&str>) -> Re
     }
     let retried = app.service.retry_failed(&ids).await?;
     let view = serde_json::json!({ "retried": retried });
-    app.printer.result(&view, || format!("{} for the next `verses sync`", count(retried as u64, "operation waits again", "operations wait again")))?;
+    app.printer.result(&view, || {
+        format!(
+            "{} for the next `verses sync`",
+            count(retried as u64, "operation waits again", "operations wait again")
+        )
+    })?;
     Ok(ExitStatus::Done)
 }
 
@@ -155,7 +167,12 @@ async fn discard(app: &App, typed: &[String]) -> Result<ExitStatus, CliError> {
     let ids = resolve(&rows(app, false).await?, typed)?;
     let discarded = app.service.discard(&ids).await?;
     let view = serde_json::json!({ "discarded": discarded });
-    app.printer.result(&view, || format!("{} given up; their effect on this device is undone", count(discarded as u64, "operation", "operations")))?;
+    app.printer.result(&view, || {
+        format!(
+            "{} given up; their effect on this device is undone",
+            count(discarded as u64, "operation", "operations")
+        )
+    })?;
     Ok(ExitStatus::Done)
 }
 
@@ -183,6 +200,7 @@ async fn export(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError> 
     };
     write().map_err(|e| CliError::Usage(format!("cannot write {shown}: {e}")))?;
     let view = serde_json::json!({ "exported": lines.len(), "file": path });
-    app.printer.result(&view, || format!("{} written to {shown}", count(lines.len() as u64, "operation", "operations")))?;
+    app.printer
+        .result(&view, || format!("{} written to {shown}", count(lines.len() as u64, "operation", "operations")))?;
     Ok(ExitStatus::Done)
 }

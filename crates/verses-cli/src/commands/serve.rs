@@ -1,5 +1,6 @@
 //! `verses serve`: the server, and the same server inside this process for the demonstration and benchmarks.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -39,7 +40,8 @@ fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
     config.jwt_secret = args.jwt_secret.clone();
     config.esv_api_key = args.esv_api_key.clone();
     config.esv_api_url = args.esv_api_url.clone();
-    config.allowed_origins = args.allowed_origins.split(',').map(|o| o.trim().to_owned()).filter(|o| !o.is_empty()).collect();
+    config.allowed_origins =
+        args.allowed_origins.split(',').map(|o| o.trim().to_owned()).filter(|o| !o.is_empty()).collect();
     config.max_operations = args.max_operations.unwrap_or(config.max_operations);
     config.operations_per_minute = args.operations_per_minute.unwrap_or(config.operations_per_minute);
     config.token_life_seconds = args.token_life_seconds.unwrap_or(config.token_life_seconds);
@@ -50,7 +52,10 @@ fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
 fn log_to_stderr(printer: Printer) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("VERSES_LOG").unwrap_or_else(|_| EnvFilter::new("warn,verses_server=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start in one process keeps the first subscriber.
     drop(if printer.is_json() { builder.json().try_init() } else { builder.try_init() });
 }

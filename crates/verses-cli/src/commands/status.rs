@@ -74,7 +74,9 @@ async fn gather(app: &App) -> Result<Status, CliError> {
     Ok(Status {
         home: app.home.display().to_string(),
         server: app.server.clone(),
-        user: session.as_ref().map_or_else(|| GUEST.to_owned(), |s| if s.email.is_empty() { s.user_id.clone() } else { s.email.clone() }),
+        user: session
+            .as_ref()
+            .map_or_else(|| GUEST.to_owned(), |s| if s.email.is_empty() { s.user_id.clone() } else { s.email.clone() }),
         signed_in: session.as_ref().is_some_and(verses_client::Session::is_usable),
         syncing_now: HomeLock::try_acquire(&app.home)?.is_none(),
         passages: service.library().await?.iter().filter(|e| !e.card.archived).count(),
@@ -153,16 +155,25 @@ fn text_of(status: &Status) -> String {
     }
     if status.clock_offset_ms.abs() > 5 * 60 * 1_000 {
         let minutes = status.clock_offset_ms / 60_000;
-        let text = format!("this device is off by {minutes} min against the server; reviews are stamped with the server's time");
+        let text = format!(
+            "this device is off by {minutes} min against the server; reviews are stamped with the server's time"
+        );
         rows.push(vec!["clock".to_owned(), text]);
     }
     for parked in &status.parked {
-        let text = format!("{} of {} wait until that account signs in", count(parked.operations, "operation", "operations"), parked.user_id);
+        let text = format!(
+            "{} of {} wait until that account signs in",
+            count(parked.operations, "operation", "operations"),
+            parked.user_id
+        );
         rows.push(vec!["parked".to_owned(), text]);
     }
     let mut text = table(&rows);
     for stuck in &status.stuck {
-        text.push_str(&format!("\n  {} {} ({}): {}\n    next: {}", stuck.kind, stuck.about, stuck.id, stuck.why, stuck.next));
+        text.push_str(&format!(
+            "\n  {} {} ({}): {}\n    next: {}",
+            stuck.kind, stuck.about, stuck.id, stuck.why, stuck.next
+        ));
     }
     text
 }

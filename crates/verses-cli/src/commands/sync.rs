@@ -28,7 +28,10 @@ pub async fn run(app: &App, args: &SyncArgs) -> Result<ExitStatus, CliError> {
         )));
     };
     let view = Arc::new(View::new(app.printer));
-    let observer: Observer = { let view = Arc::clone(&view); Arc::new(move |event| view.show(event)) };
+    let observer: Observer = {
+        let view = Arc::clone(&view);
+        Arc::new(move |event| view.show(event))
+    };
     let engine = SyncEngine::open(app.service.clone()).await?.observed(observer);
     let status = tokio::select! {
         status = work(app, args, engine) => status,
@@ -81,7 +84,10 @@ fn report(printer: Printer, result: &SyncResult, drained: Drained) -> Result<Exi
             lines.push(format!("failed: {} {}: {why}", operation.operation, operation.operation_id));
         }
         if summary.failed > 0 {
-            lines.push(format!("{} in the inbox: verses queue list --failed", count(summary.failed, "operation is", "operations are")));
+            lines.push(format!(
+                "{} in the inbox: verses queue list --failed",
+                count(summary.failed, "operation is", "operations are")
+            ));
         }
         let pulled = &result.from_remote;
         if pulled.was_reset {
@@ -161,7 +167,9 @@ impl View {
     fn show(&self, event: &SyncEvent) {
         match event {
             SyncEvent::Progress(now) => self.show_progress(now),
-            SyncEvent::RequestStarted { request_id, operations, is_batch } => self.show_request(request_id, *operations, *is_batch),
+            SyncEvent::RequestStarted { request_id, operations, is_batch } => {
+                self.show_request(request_id, *operations, *is_batch)
+            }
             SyncEvent::RequestSent { request_id, sent, total } => {
                 if let Some(bar) = self.requests.lock().unwrap_or_else(PoisonError::into_inner).get(request_id) {
                     bar.set_length(*total);
@@ -220,14 +228,18 @@ impl View {
             Event::BatchEndpointLost { .. } => "the server takes no batches now: sending one by one".to_owned(),
             Event::BatchEndpointRestored => "the server takes batches again".to_owned(),
             Event::CeilingLearned { operations, .. } => {
-                format!("that was too much at once: {} at a time", count(u64::from(*operations), "operation", "operations"))
+                format!(
+                    "that was too much at once: {} at a time",
+                    count(u64::from(*operations), "operation", "operations")
+                )
             }
             Event::WentOffline => "the server cannot be reached: what you do is saved".to_owned(),
             Event::CameOnline => "the server can be reached again".to_owned(),
-            Event::UpgradeRequired => "the server needs a newer version of this program; what you do is saved".to_owned(),
+            Event::UpgradeRequired => {
+                "the server needs a newer version of this program; what you do is saved".to_owned()
+            }
             Event::Reauthenticate { .. } | Event::QualityChanged(_) => return,
         };
         self.say(&text);
     }
 }
-

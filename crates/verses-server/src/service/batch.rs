@@ -54,8 +54,8 @@ impl<S: Storage> Service<S> {
         };
         if cursor.is_some() || request.pull {
             let mut page = self.changes_after(user, now, cursor, None).await?;
-            // Whoever starts over needs the whole history, own operations included.
-            if !page.reset && cursor.is_some() {
+            // Who sends an operation has it; but whoever must start over needs the whole history.
+            if !page.reset {
                 let answered = response.results.iter().filter(|result| result.success);
                 let own: BTreeSet<&str> = answered.map(|result| result.id.as_str()).collect();
                 page.changes.retain(|change| !own.contains(change.id.as_str()));
