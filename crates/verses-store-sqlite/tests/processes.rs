@@ -40,7 +40,7 @@ impl Drop for Running {
 impl Running {
     fn start(test: &str, home: &Path, from: u32) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args([test, "--exact", "--ignored", "--nocapture"])
+            .args([test, "--exact", "--nocapture"])
             .env(HOME, home)
             .env(FROM, from.to_string())
             .stdout(Stdio::piped())
@@ -92,8 +92,8 @@ fn dual_write(n: u32) -> Vec<StoreChange> {
     ]
 }
 
+// Ends at once unless one of the tests started it as its child.
 #[test]
-#[ignore = "the child of the kill test"]
 fn child_that_commits_until_it_is_killed() {
     let Some((home, from)) = child_home() else { return };
     let store = SqliteStore::open(&database(&home)).unwrap();
@@ -156,8 +156,8 @@ fn a_process_killed_at_any_moment_loses_nothing_it_acknowledged_and_leaves_nothi
     SqliteStore::check(&database(home.path())).unwrap();
 }
 
+// Ends at once unless one of the tests started it as its child.
 #[test]
-#[ignore = "the child of the test with two processes"]
 fn child_that_enqueues_its_share() {
     let Some((home, from)) = child_home() else { return };
     let store = SqliteStore::open(&database(&home)).unwrap();
@@ -221,8 +221,8 @@ fn a_commit_of_another_handle_on_the_file_is_seen_and_is_a_conflict() {
     assert_eq!(block_on(two.queue_metas(None, 9)).unwrap(), vec![]);
 }
 
+// Ends at once unless one of the tests started it as its child.
 #[test]
-#[ignore = "the child of the lock test"]
 fn child_that_holds_the_lock_until_it_is_killed() {
     let Some((home, _)) = child_home() else { return };
     let _lock = HomeLock::try_acquire(&home).unwrap().expect("free");
