@@ -85,8 +85,9 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             .map_err(|e| ClientError::Unreadable { what: "the request".into(), reason: e.to_string() })?;
         let request = Request { method: Method::Post, path: path.into(), bearer: None, body: Some(body) };
         let response = self.transport.send(request, None).await?;
+        // Only these are verdicts on what was asked. A missing path or a conflict is somebody else's server, or a fault.
         answer::read(&response).map_err(|error| match error {
-            ClientError::Server { status: 400..=428 | 430..=499, code, message } => {
+            ClientError::Server { status: 400 | 401 | 403 | 422, code, message } => {
                 ClientError::Refused { code, message }
             }
             other => other,
@@ -140,6 +141,19 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     pub async fn sign_out(&self, everywhere: bool) -> Result<SignedOut, ClientError> {
         let Some(session) = self.session().await? else { return Err(ClientError::SignInNeeded) };
         let totals = self.store.queue_totals(&session.user_id).await?;
+        let told = self.tell_of_sign_out(everywhere).await?;
+        self.store.commit(None, vec![StoreChange::DeleteMeta { key: meta_key::SESSION.into() }]).await?;
+        Ok(SignedOut { parked_operations: totals.waiting + totals.failed, server_told: told })
+    }
+
+    /// Whether the server knows: it was told, or it had ended the session itself.
+    async fn tell_of_sign_out(&self, everywhere: bool) -> Result<bool, ClientError> {
+        let session = match self.fresh_session().await {
+            Ok(session) => session,
+            Err(ClientError::SignInNeeded) => return Ok(true),
+            Err(ClientError::Store(error)) => return Err(error.into()),
+            Err(_) => return Ok(false),
+        };
         let scope = if everywhere { "global" } else { "local" };
         let request = Request {
             method: Method::Post,
@@ -147,10 +161,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             bearer: Some(session.access_token),
             body: None,
         };
-        let told =
-            session.refresh_token.is_empty() || self.transport.send(request, None).await.is_ok_and(|r| r.status < 500);
-        self.store.commit(None, vec![StoreChange::DeleteMeta { key: meta_key::SESSION.into() }]).await?;
-        Ok(SignedOut { parked_operations: totals.waiting + totals.failed, server_told: told })
+        Ok(self.transport.send(request, None).await.is_ok_and(|r| (200..300).contains(&r.status)))
     }
 
     /// A session whose access token will do for a request now, refreshed if it must be.
@@ -176,20 +187,34 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         match self.auth_call(&format!("{AUTH_PATH}/token?grant_type=refresh_token"), &grant).await {
             Ok(tokens) if tokens.user.id == session.user_id => {
                 let next = Session::from_tokens(tokens, self.platform.now_ms());
-                self.store.commit(None, vec![put_session(&next)?]).await?;
-                Ok(next)
+                self.replace_session(&session, next).await
             }
             Ok(_) | Err(ClientError::Refused { .. }) => {
-                // Another process may have refreshed first: its tokens are then the good ones.
-                let stored = self.session().await?;
-                if let Some(other) = stored.filter(|s| s.is_usable() && s.refresh_token != session.refresh_token) {
-                    return Ok(other);
-                }
-                self.store.commit(None, vec![put_session(&session.ended())?]).await?;
-                Err(ClientError::SignInNeeded)
+                let ended = session.clone().ended();
+                self.replace_session(&session, ended).await
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Stores `next` if the session on this device is still `old`. If another process has renewed it, its tokens are
+    /// the good ones; if it has signed out or changed the account, that stands.
+    async fn replace_session(&self, old: &Session, next: Session) -> Result<Session, ClientError> {
+        for _ in 0..MAX_TRIES {
+            let base = self.store.revision().await?;
+            match self.session().await? {
+                Some(stored) if stored.refresh_token == old.refresh_token => {}
+                Some(stored) if stored.user_id == old.user_id && stored.is_usable() => return Ok(stored),
+                _ => return Err(ClientError::SignInNeeded),
+            }
+            match self.store.commit(Some(base), vec![put_session(&next)?]).await {
+                Ok(_) if next.is_usable() => return Ok(next),
+                Ok(_) => return Err(ClientError::SignInNeeded),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 }
 

@@ -131,7 +131,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 if self.renew_session().await? {
                     None
                 } else {
-                    Some(LOOK_MS)
+                    Some(self.renewal_wait())
                 }
             }
             Step::Wait { until, .. } => {

@@ -12,9 +12,35 @@ pub(crate) fn measure(server_ms: i64, sent_at: i64, received_at: i64) -> i64 {
     server_ms.saturating_sub(sent_at.saturating_add(received_at.saturating_sub(sent_at) / 2))
 }
 
+/// Whether a measurement (round trip, offset) replaces the best one so far: it is more exact, or the two cannot both be
+/// right, because somebody has set the device's clock in between.
+pub(crate) fn is_better(new: (u64, i64), best: (u64, i64)) -> bool {
+    let apart = new.1.abs_diff(best.1);
+    // A clock that went back during the exchange shows as an endless round trip: that says nothing.
+    new.0 < best.0 || (new.0 < u64::MAX && apart > new.0.saturating_add(best.0) / 2 + DRIFT_MS)
+}
+
+/// Two clocks may drift so far apart between two measurements without one of them having been set, milliseconds.
+const DRIFT_MS: u64 = 1_000;
+
 #[cfg(test)]
 mod tests {
-    use super::measure;
+    use super::{is_better, measure};
+
+    #[test]
+    fn a_measurement_counts_if_it_is_more_exact_or_the_clock_was_set() {
+        let best = (100, 5_000);
+        for (new, counts) in [
+            ((99, 5_040), true),
+            ((100, 5_000), false),
+            ((400, 5_200), false),
+            ((400, 5_000 + 1_251), true),
+            ((400, -3_600_000), true),
+            ((u64::MAX, -3_600_000), false),
+        ] {
+            assert_eq!(is_better(new, best), counts, "{new:?}");
+        }
+    }
 
     #[test]
     fn the_server_is_read_at_the_middle_of_the_exchange() {

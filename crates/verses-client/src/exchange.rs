@@ -21,8 +21,20 @@ const MAX_TRIES: u32 = 200;
 impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     /// One request: claims, payloads, the exchange, the outcome.
     pub(crate) async fn send(&mut self, request: SendRequest) -> Result<(), ClientError> {
+        // If this fails or is dropped half-way, the engine waits for an answer that nobody will bring.
+        self.stale = true;
+        let done = self.exchange(request).await;
+        self.stale = done.is_err();
+        done
+    }
+
+    async fn exchange(&mut self, request: SendRequest) -> Result<(), ClientError> {
         self.commit_queue(request.changes).await?;
         let rows = self.service.store.queued(&request.operations).await?;
+        if rows.len() != request.operations.len() || rows.iter().any(|r| r.meta.user_id != request.owner) {
+            // Another process has discarded some, or they changed hands: what the engine knows is out of date.
+            return self.reload().await;
+        }
         let session = match self.service.fresh_session().await {
             Ok(session) if session.user_id == request.owner => session,
             Ok(_) | Err(ClientError::SignInNeeded) => return self.fail(&request.request_id, Signal::status(401)).await,
@@ -106,6 +118,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 Ok(committed) => {
                     self.saw(base, committed.revision);
                     self.renewals = 0;
+                    self.answered = true;
                     self.note_pulled(answered.batch.as_ref());
                     let successful = answered.results.iter().filter(|r| r.success).count();
                     let failed = answered.results.len() - successful;
@@ -170,16 +183,19 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     /// The measured offset of the server's clock, if this measurement is better than the last.
     pub(crate) fn clock_change(&mut self, server_ms: i64, sent_at: i64, received_at: i64) -> Option<StoreChange> {
         let round_trip = u64::try_from(received_at.saturating_sub(sent_at)).unwrap_or(u64::MAX);
-        if self.clock_sample_ms.is_some_and(|best| best <= round_trip) {
+        let offset = clock::measure(server_ms, sent_at, received_at);
+        if self.clock_sample.is_some_and(|best| !clock::is_better((round_trip, offset), best)) {
             return None;
         }
-        self.clock_sample_ms = Some(round_trip);
-        Some(clock::offset_change(clock::measure(server_ms, sent_at, received_at)))
+        self.clock_sample = Some((round_trip, offset));
+        Some(clock::offset_change(offset))
     }
 
     pub(crate) async fn persist(&mut self, settlement: Settlement) -> Result<(), ClientError> {
+        let before = std::mem::replace(&mut self.stale, true);
         let changes = settlement.changes.clone();
         self.commit_queue(changes).await?;
+        self.stale = before;
         let ids: Vec<String> = settlement.results.iter().map(|r| r.id.clone()).collect();
         let failed = settlement.results.iter().any(|r| matches!(r.outcome, SettledOutcome::Failed(_)));
         let rows = if failed { self.service.store.queued(&ids).await? } else { Vec::new() };

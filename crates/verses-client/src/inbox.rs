@@ -18,11 +18,16 @@ use crate::transport::Transport;
 const MAX_TRIES: u32 = 50;
 
 impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
+    /// An engine with these settings that knows nothing yet.
+    pub(crate) fn empty_engine(&self) -> Result<Engine, ClientError> {
+        Engine::new(self.config.batch.clone(), self.platform.random())
+            .map_err(|e| ClientError::Unreadable { what: "the batch settings".into(), reason: e.to_string() })
+    }
+
     /// An engine that knows the whole queue. What it would do with rows left behind by a process that ended is not
     /// persisted here: that is for the one who syncs.
     pub(crate) async fn engine(&self) -> Result<Engine, ClientError> {
-        let mut engine = Engine::new(self.config.batch.clone(), self.platform.random())
-            .map_err(|e| ClientError::Unreadable { what: "the batch settings".into(), reason: e.to_string() })?;
+        let mut engine = self.empty_engine()?;
         let rows = self.store.queue_metas(None, u32::MAX).await?;
         drop(engine.load(self.platform.now_ms(), rows));
         Ok(engine)

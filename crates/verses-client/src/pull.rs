@@ -41,18 +41,24 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// Errors of the network; [`ClientError::SignInNeeded`].
     pub async fn lookup_remote(&self, reference: &str, translation: Option<&str>) -> Result<LookupData, ClientError> {
         let body = serde_json::json!({ "operation": "lookup", "reference": reference, "translation": translation });
-        let response = self.call(Method::Post, OPERATIONS_PATH.into(), Some(body.to_string().into_bytes())).await?;
+        let body = Some(body.to_string().into_bytes());
+        let response = self.call(Method::Post, OPERATIONS_PATH.into(), body, None).await?;
         answer::read(&response)
     }
 
-    /// One request with the session's token; a refused token is renewed once.
+    /// One request with the session's token; a refused token is renewed once. With `only_as`, nothing is asked under
+    /// another account: another process may change it at any time.
     pub(crate) async fn call(
         &self,
         method: Method,
         path: String,
         body: Option<Vec<u8>>,
+        only_as: Option<&str>,
     ) -> Result<Response, ClientError> {
         let session = self.fresh_session().await?;
+        if only_as.is_some_and(|owner| owner != session.user_id) {
+            return Err(ClientError::SignInNeeded);
+        }
         let request =
             |token: &str| Request { method, path: path.clone(), bearer: Some(token.to_owned()), body: body.clone() };
         let response = self.transport.send(request(&session.access_token), None).await?;
@@ -160,7 +166,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             };
             self.pace().await;
             let sent_at = self.now();
-            let response = self.service.call(Method::Get, path, None).await?;
+            let response = self.service.call(Method::Get, path, None, Some(&owner)).await?;
             let page: ChangesResponse = answer::read(&response)?;
             let clock = self.clock_change(page.server_time.0, sent_at, self.now());
             self.take_page(&owner, &page, clock).await?;

@@ -16,6 +16,10 @@ use crate::wire;
 
 /// How often a session is renewed without an answer in between.
 const MAX_RENEWALS: u32 = 3;
+/// The first wait after the network failed while a session was renewed, milliseconds; each further one doubles.
+const RENEW_WAIT_MS: u64 = 1_000;
+/// The longest such wait, milliseconds.
+const MAX_RENEW_WAIT_MS: u64 = 60_000;
 
 /// How long a run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,8 +52,17 @@ pub struct SyncEngine<S, T, P> {
     pub(crate) pulled_all: bool,
     /// Sessions renewed since the last answer: a server that refuses fresh tokens must not be asked for ever.
     pub(crate) renewals: u32,
-    /// The best measurement of the server's clock so far: its round trip, milliseconds.
-    pub(crate) clock_sample_ms: Option<u64>,
+    /// The best measurement of the server's clock so far: its round trip and the offset, milliseconds.
+    pub(crate) clock_sample: Option<(u64, i64)>,
+    /// Whether the server has answered a request of this run.
+    pub(crate) answered: bool,
+    /// The engine may differ from the store, because a step failed or was given up half-way: it must be loaded anew.
+    pub(crate) stale: bool,
+    /// The session the engine works with: owner and access token.
+    session: Option<(String, String)>,
+    /// When the session may be renewed again after the network failed, and how long was waited last; monotonic.
+    renew_at_ms: u64,
+    renew_wait_ms: u64,
     last_position: Option<batchsync::QueuePosition>,
     started_ms: u64,
 }
@@ -68,8 +81,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     /// Errors of the store and of the settings.
     pub async fn open(service: DataService<S, T, P>) -> Result<Self, ClientError> {
         let config = service.config();
-        let engine = Engine::new(config.batch.clone(), service.platform.random())
-            .map_err(|e| ClientError::Unreadable { what: "the batch settings".into(), reason: e.to_string() })?;
+        let engine = service.empty_engine()?;
         let pacer = Pacer::new(config.max_requests_per_window, config.pacing_window_ms);
         let started_ms = service.platform.monotonic_ms();
         let mut opened = Self {
@@ -82,13 +94,16 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             pulled: PullResult::default(),
             pulled_all: false,
             renewals: 0,
-            clock_sample_ms: None,
+            clock_sample: None,
+            answered: false,
+            stale: true,
+            session: None,
+            renew_at_ms: 0,
+            renew_wait_ms: 0,
             last_position: None,
             started_ms,
         };
-        opened.load_queue().await?;
-        opened.use_stored_limits().await?;
-        opened.use_session().await?;
+        opened.reload().await?;
         Ok(opened)
     }
 
@@ -117,6 +132,27 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         (self.observer)(event);
     }
 
+    /// Starts over with a new engine and what the store holds now. What the engine had learned of the network is lost;
+    /// ids make sending anything twice harmless.
+    pub(crate) async fn reload(&mut self) -> Result<(), ClientError> {
+        self.stale = true;
+        self.engine = self.service.empty_engine()?;
+        self.load_queue().await?;
+        self.use_stored_limits().await?;
+        self.session = self.usable_session().await?;
+        let session = self.session.as_ref().map(|(owner, _)| batchsync::Session { owner: owner.clone() });
+        let now = self.now();
+        let settlement = self.engine.set_session(now, session);
+        self.persist(settlement).await?;
+        self.stale = false;
+        Ok(())
+    }
+
+    async fn usable_session(&self) -> Result<Option<(String, String)>, ClientError> {
+        let session = self.service.session().await?.filter(crate::session::Session::is_usable);
+        Ok(session.map(|s| (s.user_id, s.access_token)))
+    }
+
     async fn load_queue(&mut self) -> Result<(), ClientError> {
         let seen = self.service.store.revision().await?;
         let rows = self.service.store.queue_metas(None, u32::MAX).await?;
@@ -138,6 +174,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
 
     /// Takes in what this process or another has queued, retried or discarded since.
     pub(crate) async fn refresh_queue(&mut self) -> Result<(), ClientError> {
+        if self.stale {
+            return self.reload().await;
+        }
         let revision = self.service.store.revision().await?;
         if revision == self.seen {
             return Ok(());
@@ -173,11 +212,20 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         Ok(())
     }
 
-    /// Tells the engine whose queue may be sent.
+    /// Tells the engine whose queue may be sent, if that has changed: a session set anew makes everything due.
     pub(crate) async fn use_session(&mut self) -> Result<(), ClientError> {
-        let session = self.service.session().await?.filter(crate::session::Session::is_usable);
+        let session = self.usable_session().await?;
+        if session == self.session {
+            return Ok(());
+        }
+        let owner = session.as_ref().map(|(owner, _)| owner.clone());
+        if owner.as_ref() != self.session.as_ref().map(|(owner, _)| owner) {
+            // Rows may have changed hands as well: a guest signed in.
+            return self.reload().await;
+        }
+        self.session = session;
         let now = self.now();
-        let settlement = self.engine.set_session(now, session.map(|s| batchsync::Session { owner: s.user_id }));
+        let settlement = self.engine.set_session(now, owner.map(|owner| batchsync::Session { owner }));
         self.persist(settlement).await
     }
 
@@ -191,6 +239,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         options: SyncOptions,
     ) -> Result<(BatchDualWriteResult, Drained), ClientError> {
         self.begin_run();
+        self.refresh_queue().await?;
         self.use_session().await?;
         let now = self.now();
         let flushed = self.engine.flush(now);
@@ -203,6 +252,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         self.run = BatchDualWriteResult::default();
         self.pulled = PullResult::default();
         self.pulled_all = false;
+        self.answered = false;
+        self.renewals = 0;
+        self.renew_at_ms = 0;
         self.started_ms = self.service.platform.monotonic_ms();
     }
 
@@ -228,39 +280,60 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                     self.persist(flushed).await?;
                 }
                 Step::Wait { reason: WaitReason::Session, .. } => {
-                    if !self.renew_session().await? {
+                    if !self.renew_session().await? && !self.wait(self.renewal_wait(), deadline).await {
                         return Ok(Drained::Waiting(WaitReason::Session));
                     }
                 }
                 Step::Wait { until, reason } => {
                     let wait = until.map_or(u64::MAX, |at| u64::try_from(at.saturating_sub(now)).unwrap_or(0));
-                    let left = deadline.saturating_sub(self.service.platform.monotonic_ms());
-                    if wait > left {
+                    if !self.wait(wait, deadline).await {
                         return Ok(Drained::Waiting(reason));
                     }
-                    self.service.platform.sleep(wait.max(1)).await;
                 }
             }
             self.tell(&SyncEvent::Progress(self.engine.progress(self.now())));
         }
     }
 
+    /// Waits so long, unless the run's patience ends before.
+    async fn wait(&self, wait_ms: u64, deadline_ms: u64) -> bool {
+        let left = deadline_ms.saturating_sub(self.service.platform.monotonic_ms());
+        if wait_ms > left {
+            return false;
+        }
+        self.service.platform.sleep(wait_ms.max(1)).await;
+        true
+    }
+
     /// Gets a session after the server refused one. `false`: there is no way to the server now.
     pub(crate) async fn renew_session(&mut self) -> Result<bool, ClientError> {
-        self.renewals += 1;
-        if self.renewals > MAX_RENEWALS {
-            return Err(ClientError::SignInNeeded);
-        }
         let session = self.service.session().await?.filter(crate::session::Session::is_usable);
-        let Some(session) = session else { return Err(ClientError::SignInNeeded) };
+        let Some(session) = session.filter(|_| self.renewals < MAX_RENEWALS) else {
+            return Err(ClientError::SignInNeeded);
+        };
+        if self.renewal_wait() > 0 {
+            return Ok(false);
+        }
+        self.pace().await;
         match self.service.refresh(session).await {
             Ok(_) => {
+                self.renewals += 1;
+                self.renew_wait_ms = 0;
                 self.use_session().await?;
                 Ok(true)
             }
-            Err(error) if error.is_retryable() => Ok(false),
+            Err(error) if error.is_retryable() || matches!(error, ClientError::Server { .. }) => {
+                self.renew_wait_ms = (self.renew_wait_ms * 2).clamp(RENEW_WAIT_MS, MAX_RENEW_WAIT_MS);
+                self.renew_at_ms = self.service.platform.monotonic_ms().saturating_add(self.renew_wait_ms);
+                Ok(false)
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// How long to wait before the session may be renewed again, milliseconds.
+    pub(crate) fn renewal_wait(&self) -> u64 {
+        self.renew_at_ms.saturating_sub(self.service.platform.monotonic_ms())
     }
 
     /// Both directions. The source's `sync`, and its `intelligentSync`: the engine chooses between batches and individual
@@ -270,10 +343,16 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     /// [`ClientError::SignInNeeded`]; errors of the store; when nothing could be sent or fetched, errors of the network.
     pub async fn sync(&mut self, options: SyncOptions) -> Result<(SyncResult, Drained), ClientError> {
         let (to_remote, drained) = self.process_batch_queue(options).await?;
-        if drained != Drained::Empty {
-            return Ok((SyncResult { to_remote, from_remote: Default::default() }, drained));
-        }
-        let from_remote = self.fetch_the_rest().await?;
+        let from_remote = match drained {
+            Drained::Empty => self.fetch_the_rest().await?,
+            // The server answers; single operations wait for a reason of their own, which must not keep the rest away.
+            Drained::Waiting(WaitReason::Backoff) if self.answered => match self.fetch_the_rest().await {
+                Ok(fetched) => fetched,
+                Err(error) if error.is_retryable() => PullResult::default(),
+                Err(error) => return Err(error),
+            },
+            Drained::Waiting(_) => PullResult::default(),
+        };
         if from_remote.offered_again > 0 {
             // The server had lost operations; they wait again and go out now.
             let (again, drained) = self.process_batch_queue(options).await?;

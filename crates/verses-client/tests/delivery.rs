@@ -4,21 +4,13 @@
 mod common;
 
 use batchsync::WaitReason;
-use common::device::add_many;
+use common::device::{add_many, signed_up};
 use common::{Device, Fault, Route, Server, World, add, new_verse, patient};
 use futures_util::FutureExt;
 use verses_client::{ClientConfig, ClientError, Drained, NewVerse, ProfileChange, SyncEvent, SyncOptions};
 
 fn in_translation(reference: &str, translation: &str) -> NewVerse {
     NewVerse { reference: reference.into(), translation: Some(translation.into()), text: None }
-}
-
-async fn signed_up() -> (World, Server, Device) {
-    let world = World::default();
-    let server = Server::new(&world);
-    let device = Device::new(&server, &world, 1);
-    device.service.sign_up(Some("a@example.org"), Some("password")).await.unwrap();
-    (world, server, device)
 }
 
 #[tokio::test]

@@ -95,3 +95,19 @@ pub(crate) async fn add_many(device: &Device, count: usize) -> Vec<VerseId> {
     let references: Vec<String> = (1..=count).map(|v| format!("Psalm 119:{v}")).collect();
     add(device, &references.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
+
+/// A world with a server and a device that has just signed up.
+pub(crate) async fn signed_up() -> (World, Server, Device) {
+    let world = World::default();
+    let server = Server::new(&world);
+    let device = Device::new(&server, &world, 1);
+    device.service.sign_up(Some("a@example.org"), Some("password")).await.unwrap();
+    (world, server, device)
+}
+
+/// Another device of the user of [`signed_up`].
+pub(crate) async fn second_device(server: &Server, world: &World) -> Device {
+    let device = Device::new(server, world, 2);
+    device.service.sign_in("a@example.org", "password").await.unwrap();
+    device
+}

@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     TooMany { most: usize, told: bool },
     /// Wait so long.
     RateLimited { retry_after_ms: u64 },
+    /// Some other server: it knows no such path.
+    NotFound,
     /// The token is refused.
     Unauthorized,
     /// The server is busy.
@@ -185,7 +187,6 @@ fn lost(reason: &str) -> TransportError {
 impl Transport for Link {
     async fn send(&self, request: Request, progress: Option<SendProgress>) -> Result<Response, TransportError> {
         let (fault, body) = self.note(&request);
-        tokio::task::yield_now().await;
         let is_batch = body["operation"] == "batch";
         let operations = body["operations"].as_array().map_or(1, Vec::len);
         let refuse = |status, code: &str| {
@@ -223,6 +224,7 @@ impl Transport for Link {
             Fault::RateLimited { retry_after_ms } => {
                 Ok(Response { retry_after_ms: Some(retry_after_ms), ..refuse(429, "rate_limited") })
             }
+            Fault::NotFound => Ok(refuse(404, "not_found")),
             Fault::Unauthorized => Ok(refuse(401, "invalid_token")),
             Fault::Unavailable => Ok(refuse(503, "unavailable")),
             Fault::Stall => {

@@ -192,7 +192,9 @@ impl Inner {
             },
             ("logout", _) => match bearer.and_then(|token| self.access.get(token)).copied() {
                 Some((user, until)) if until > self.world.now_ms() => {
-                    self.refresh.retain(|_, owner| *owner != user);
+                    let this = bearer.unwrap_or_default().replace("access", "refresh");
+                    let everywhere = query.get("scope") == Some(&"global");
+                    self.refresh.retain(|token, owner| *owner != user || !(everywhere || *token == this));
                     (204, Value::Null)
                 }
                 _ => auth_problem(401, "bad_jwt", "invalid JWT"),
