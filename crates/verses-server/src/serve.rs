@@ -76,7 +76,7 @@ impl App {
         let service = Service::new(storage, texts, config.limits());
         let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
         let (stopping, stopped) = watch::channel(false);
-        Ok(Self { router: http::router(config.clone(), service, auth, stopped), stopping, config })
+        Ok(Self { router: http::router(&config, service, auth, stopped), stopping, config })
     }
 }
 

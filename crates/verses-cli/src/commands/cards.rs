@@ -88,7 +88,7 @@ pub async fn list(app: &App, args: &ListArgs) -> Result<ExitStatus, CliError> {
     let phase = args.phase.map(Phase::from);
     let mut entries = app.service.library().await?;
     entries.retain(|e| (args.all || !e.card.archived) && phase.is_none_or(|p| e.card.current_phase == p));
-    entries.sort_by(|a, b| (a.card.created_at, a.card.verse_id).cmp(&(b.card.created_at, b.card.verse_id)));
+    entries.sort_by_key(|e| (e.card.created_at, e.card.verse_id));
     let views: Vec<CardView> = entries.iter().map(CardView::from).collect();
     app.printer.result(&views, || {
         if views.is_empty() {

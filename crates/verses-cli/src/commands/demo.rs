@@ -63,7 +63,7 @@ struct Outcome {
 /// When a port, a file or the server cannot be had.
 pub async fn run(printer: Printer, args: &DemoArgs) -> Result<ExitStatus, CliError> {
     let temporary = tempfile::tempdir().context("making a temporary folder")?;
-    let folder = args.keep.as_deref().unwrap_or(temporary.path());
+    let folder = args.keep.as_deref().unwrap_or_else(|| temporary.path());
     std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
     let profile = LinkProfile {
         rtt: Duration::from_millis(args.rtt_ms),

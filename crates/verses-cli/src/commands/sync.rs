@@ -168,7 +168,7 @@ impl View {
         match event {
             SyncEvent::Progress(now) => self.show_progress(now),
             SyncEvent::RequestStarted { request_id, operations, is_batch } => {
-                self.show_request(request_id, *operations, *is_batch)
+                self.show_request(request_id, *operations, *is_batch);
             }
             SyncEvent::RequestSent { request_id, sent, total } => {
                 if let Some(bar) = self.requests.lock().unwrap_or_else(PoisonError::into_inner).get(request_id) {

@@ -54,7 +54,7 @@ pub(crate) struct AppState<S> {
 
 /// All routes over a service and accounts. `stopping` turns true when the server is asked to stop.
 pub(crate) fn router<S: Storage>(
-    config: ServerConfig,
+    config: &ServerConfig,
     service: Service<S>,
     auth: Auth,
     stopping: watch::Receiver<bool>,
