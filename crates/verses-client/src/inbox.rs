@@ -1,11 +1,11 @@
 //! The inbox: failed operations are sent again, edited or given up. What follows is decided by the engine; it is loaded
 //! for the purpose, so this works beside a process that is syncing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use batchsync::{ChildPolicy, Engine, Explanation, OperationStatus};
+use batchsync::{ChildPolicy, CommandError, Engine, Explanation, FailureReason, OperationStatus};
 use verses_core::Operation;
-use verses_store::{LocalStore, StoreChange, StoreError};
+use verses_store::{LocalStore, QueuedOperation, StoreChange, StoreError};
 
 use crate::error::ClientError;
 use crate::merge;
@@ -33,10 +33,12 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(engine)
     }
 
-    /// Lets failed operations wait to be sent again, with those they blocked. Gives how many of `ids` it was done for.
+    /// Lets failed operations wait to be sent again, with those they blocked. Gives how many of `ids` it was done for;
+    /// one that was freed together with its parent is not counted.
     ///
     /// # Errors
-    /// [`ClientError::UnknownOperation`]; errors of the store.
+    /// [`ClientError::UnknownOperation`]; [`ClientError::NotNow`] for one that waits for a failed one which is not among
+    /// `ids`; errors of the store. Nothing is changed then.
     pub async fn retry_failed(&self, ids: &[String]) -> Result<usize, ClientError> {
         for _ in 0..MAX_TRIES {
             let base = self.store.revision().await?;
@@ -44,11 +46,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let now = self.platform.now_ms();
             let mut changes = Vec::new();
             let mut retried = 0;
-            for id in ids {
-                let known = engine.operation(id).ok_or_else(|| ClientError::UnknownOperation { id: id.clone() })?;
-                if matches!(known.status, OperationStatus::Failed(_)) {
-                    let settlement =
-                        engine.retry(now, id).map_err(|e| ClientError::NotNow { reason: e.to_string() })?;
+            for id in in_queue_order(&engine, ids)? {
+                let failed = engine.operation(id).is_some_and(|o| matches!(o.status, OperationStatus::Failed(_)));
+                if failed {
+                    let settlement = engine.retry(now, id).map_err(not_now)?;
                     changes.extend(settlement.changes.into_iter().map(StoreChange::Queue));
                     retried += 1;
                 }
@@ -63,32 +64,33 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 
     /// Gives operations up: they leave the queue, and their effect on this device is undone. So do the operations that
-    /// depend on them. An operation that may have reached the server is not undone there.
+    /// depend on them. An operation that may have reached the server is not undone there: if it had, it comes back with
+    /// the next fetch. A field of the profile shows the server's value again once that is fetched. Gives how many went.
     ///
     /// # Errors
-    /// As [`Self::retry_failed`].
+    /// [`ClientError::UnknownOperation`]; [`ClientError::NotNow`] for one that is being sent; errors of the store.
+    /// Nothing is changed then.
     pub async fn discard(&self, ids: &[String]) -> Result<usize, ClientError> {
-        let mut discarded = 0;
-        for id in ids {
-            discarded += self.discard_one(id).await?;
-        }
-        Ok(discarded)
-    }
-
-    async fn discard_one(&self, id: &str) -> Result<usize, ClientError> {
         for _ in 0..MAX_TRIES {
             let base = self.store.revision().await?;
             let mut engine = self.engine().await?;
-            if engine.operation(id).is_none() {
-                return Err(ClientError::UnknownOperation { id: id.to_owned() });
+            let now = self.platform.now_ms();
+            let ordered = in_queue_order(&engine, ids)?;
+            let mut all: BTreeSet<String> = BTreeSet::new();
+            for id in &ordered {
+                all.extend(engine.dependants(id));
+                all.insert((*id).to_owned());
             }
-            let mut all = engine.dependants(id);
-            all.push(id.to_owned());
-            let rows = self.store.queued(&all).await?;
-            let settlement = engine
-                .discard(self.platform.now_ms(), id, ChildPolicy::Cascade)
-                .map_err(|e| ClientError::NotNow { reason: e.to_string() })?;
-            let mut changes: Vec<StoreChange> = settlement.changes.into_iter().map(StoreChange::Queue).collect();
+            let rows = self.store.queued(&all.into_iter().collect::<Vec<_>>()).await?;
+            self.check_not_in_flight(&rows, now)?;
+            let mut changes = Vec::new();
+            for id in ordered {
+                // One that depends on another of them has gone with it.
+                if engine.operation(id).is_some() {
+                    let settlement = engine.discard(now, id, ChildPolicy::Cascade).map_err(not_now)?;
+                    changes.extend(settlement.changes.into_iter().map(StoreChange::Queue));
+                }
+            }
             changes.extend(merge::undo(&self.store, &rows).await?);
             match self.store.commit(Some(base), changes).await {
                 Ok(_) => return Ok(rows.len()),
@@ -99,16 +101,59 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Err(StoreError::Conflict.into())
     }
 
-    /// Supplies the user's own text to a creation that failed for want of one, on this device and in the queue.
+    /// A request that is under way may bring back what is discarded meanwhile: its answer must come first.
+    fn check_not_in_flight(&self, rows: &[QueuedOperation], now: i64) -> Result<(), ClientError> {
+        let longest = now.saturating_add(self.config.batch.lease_ms);
+        for row in rows {
+            if let OperationStatus::Processing { lease_until, .. } = &row.meta.status
+                // A lease beyond the longest is from before the clock was set back: it is over.
+                && (now..=longest).contains(lease_until)
+            {
+                let seconds = (lease_until - now) / 1_000 + 1;
+                let reason = format!(
+                    "operation {} is being sent: try again when that is done. If a sync was interrupted, sync again first, or wait {seconds} s",
+                    row.meta.id
+                );
+                return Err(ClientError::NotNow { reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Supplies the user's own text to a creation that failed for want of one, on this device and in the queue. It
+    /// stays failed: [`Self::retry_failed`] sends it.
     ///
     /// # Errors
-    /// [`ClientError::UnknownOperation`] when it is no failed creation; errors of the store.
+    /// [`ClientError::UnknownOperation`] when it is no failed creation; [`ClientError::NotNow`] when the server may hold
+    /// it without the text; errors of the store.
     pub async fn supply_text(&self, id: &str, text: &str) -> Result<(), ClientError> {
+        for _ in 0..MAX_TRIES {
+            let base = self.store.revision().await?;
+            let changes = self.with_text(id, text).await?;
+            match self.store.commit(Some(base), changes).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn with_text(&self, id: &str, text: &str) -> Result<Vec<StoreChange>, ClientError> {
         let unknown = || ClientError::UnknownOperation { id: id.to_owned() };
         let row = self.store.queued(&[id.to_owned()]).await?.pop().ok_or_else(unknown)?;
-        let (Operation::CreateVerse(create), OperationStatus::Failed(_)) = (&row.data, &row.meta.status) else {
+        let (Operation::CreateVerse(create), OperationStatus::Failed(failure)) = (&row.data, &row.meta.status) else {
             return Err(unknown());
         };
+        // Only what the server examined and refused, or never had, may change under the same id.
+        let refused =
+            matches!(failure.reason, FailureReason::Rejected | FailureReason::Forbidden | FailureReason::TooLarge);
+        if row.meta.ever_sent && !refused {
+            let reason = format!(
+                "operation {id} may have reached the server as it was: retry it as it is, or discard it and add the verse again"
+            );
+            return Err(ClientError::NotNow { reason });
+        }
         let mut create = create.clone();
         create.text = Some(text.to_owned());
         let data = Operation::CreateVerse(create);
@@ -121,8 +166,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             verse.updated_at = self.corrected_now().await?;
             changes.push(StoreChange::PutVerse { owner: row.meta.user_id.clone(), verse });
         }
-        self.store.commit(None, changes).await?;
-        Ok(())
+        Ok(changes)
     }
 
     /// Why each operation of the queue is not done yet, by id.
@@ -138,4 +182,19 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let explained = rows.into_iter().filter_map(|row| Some((row.id.clone(), engine.explain(now, &row.id)?)));
         Ok(explained.collect())
     }
+}
+
+/// The ids by position, each once, so that parents come before what depends on them.
+fn in_queue_order<'a>(engine: &Engine, ids: &'a [String]) -> Result<Vec<&'a str>, ClientError> {
+    let mut positions = BTreeMap::new();
+    for id in ids {
+        let known = engine.operation(id).ok_or_else(|| ClientError::UnknownOperation { id: id.clone() })?;
+        positions.insert(known.position, id.as_str());
+    }
+    Ok(positions.into_values().collect())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
+fn not_now(error: CommandError) -> ClientError {
+    ClientError::NotNow { reason: error.to_string() }
 }

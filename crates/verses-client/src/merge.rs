@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use verses_core::{
-    CardAction, CardEvent, CardEventKind, CreateVerse, EventKey, Operation, OperationId, Profile, RecordReview,
+    CardAction, CardEvent, CardEventKind, CreateVerse, EventKey, Merged, Operation, OperationId, Profile, RecordReview,
     SetPhase, UpdateProfile, Verse, VerseId, fold,
 };
 use verses_protocol::{Change, CorrectedStamp, OperationResult};
@@ -124,13 +124,17 @@ impl<'a, S: LocalStore> Merge<'a, S> {
 }
 
 /// Undoes the effect of operations that are given up: their events go, and each card is folded from the others. A card
-/// without events goes with its verse. A profile stays as it is: what an update replaced is not kept.
+/// without events goes with its verse.
 pub(crate) async fn undo<S: LocalStore>(
     store: &S,
     operations: &[QueuedOperation],
 ) -> Result<Vec<StoreChange>, ClientError> {
     let mut by_card: BTreeMap<(String, VerseId), BTreeSet<String>> = BTreeMap::new();
+    let mut of_profile: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for operation in operations {
+        if matches!(operation.data, Operation::UpdateProfile(_)) {
+            of_profile.entry(operation.meta.user_id.clone()).or_default().insert(operation.meta.id.clone());
+        }
         if let Some(verse_id) = crate::write::verse_of_entity(&operation.meta.entity) {
             let card = (operation.meta.user_id.clone(), verse_id);
             by_card.entry(card).or_default().insert(operation.meta.id.clone());
@@ -152,7 +156,37 @@ pub(crate) async fn undo<S: LocalStore>(
             }
         }
     }
+    for (owner, gone) in of_profile {
+        changes.extend(undo_profile(store, owner, &gone).await?);
+    }
     Ok(changes)
+}
+
+/// What an update replaced is not kept: its fields are empty but for what other waiting updates set, and the feed is
+/// read from the beginning with the next fetch, which brings what the server has.
+async fn undo_profile<S: LocalStore>(
+    store: &S,
+    owner: String,
+    gone: &BTreeSet<String>,
+) -> Result<Vec<StoreChange>, ClientError> {
+    fn empty<T>(field: &mut Merged<T>, gone: &BTreeSet<String>) {
+        if field.set_by.as_ref().is_some_and(|key| gone.contains(key.operation_id.as_str())) {
+            *field = Merged::default();
+        }
+    }
+    let mut profile = store.profile(&owner).await?;
+    empty(&mut profile.full_name, gone);
+    empty(&mut profile.preferred_translation, gone);
+    empty(&mut profile.reference_display_mode, gone);
+    empty(&mut profile.timezone, gone);
+    let waiting = store.queued_for_entity(&owner, crate::write::PROFILE_ENTITY).await?;
+    let rest: Vec<String> = waiting.into_iter().map(|m| m.id).filter(|id| !gone.contains(id)).collect();
+    for row in store.queued(&rest).await? {
+        if let (Operation::UpdateProfile(update), Ok(operation_id)) = (&row.data, OperationId::new(row.meta.id)) {
+            profile.merge(&EventKey { occurred_at: update.occurred_at, operation_id }, update);
+        }
+    }
+    Ok(vec![StoreChange::DeleteMeta { key: meta_key::cursor(&owner) }, StoreChange::PutProfile { owner, profile }])
 }
 
 /// An operation the server has lost: its id, its verse, itself.

@@ -47,7 +47,7 @@ pub(crate) fn batch_body(
         pull: cursor.is_none(),
         cursor,
     };
-    serde_json::to_vec(&request).map_err(unwritable)
+    serde_json::to_vec(&request).map_err(|e| unwritable(&e))
 }
 
 /// The body of one operation sent by itself. A creation's fields stand beside `operation`, as the source has them.
@@ -62,7 +62,7 @@ pub(crate) fn individual_body(operation: &QueuedOperation) -> Result<Vec<u8>, Cl
     }
     body.insert("operation".into(), wire.kind.into());
     body.insert("id".into(), wire.id.into());
-    serde_json::to_vec(&body).map_err(unwritable)
+    serde_json::to_vec(&body).map_err(|e| unwritable(&e))
 }
 
 fn batch_operation(operation: &QueuedOperation) -> Result<BatchOperation, ClientError> {
@@ -74,10 +74,10 @@ fn batch_operation(operation: &QueuedOperation) -> Result<BatchOperation, Client
         Operation::SetPhase(o) => serde_json::to_value(o),
     };
     let kind = operation.data.kind().as_str().to_owned();
-    Ok(BatchOperation { id: operation.meta.id.clone(), kind, data: data.map_err(unwritable)? })
+    Ok(BatchOperation { id: operation.meta.id.clone(), kind, data: data.map_err(|e| unwritable(&e))? })
 }
 
-fn unwritable(error: serde_json::Error) -> ClientError {
+fn unwritable(error: &serde_json::Error) -> ClientError {
     ClientError::Unreadable { what: "a queued operation".into(), reason: error.to_string() }
 }
 

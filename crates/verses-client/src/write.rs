@@ -148,9 +148,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             reference_display_mode: change.reference_display_mode,
             timezone: change.timezone,
         });
-        match self.queue_operation(operation).await? {
-            (operation_id, _) => Ok(DualWriteResult::queued(self.profile().await?, operation_id)),
-        }
+        let (operation_id, _) = self.queue_operation(operation).await?;
+        Ok(DualWriteResult::queued(self.profile().await?, operation_id))
     }
 
     /// The base of all actions, the source's `queueOperation`: stamps one operation, applies it on this device and

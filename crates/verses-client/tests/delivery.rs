@@ -4,14 +4,10 @@
 mod common;
 
 use batchsync::WaitReason;
-use common::device::{add_many, signed_up};
+use common::device::{add_many, in_translation, signed_up};
 use common::{Device, Fault, Route, Server, World, add, new_verse, patient};
 use futures_util::FutureExt;
 use verses_client::{ClientConfig, ClientError, Drained, NewVerse, ProfileChange, SyncEvent, SyncOptions};
-
-fn in_translation(reference: &str, translation: &str) -> NewVerse {
-    NewVerse { reference: reference.into(), translation: Some(translation.into()), text: None }
-}
 
 #[tokio::test]
 async fn ten_queued_operations_go_out_in_exactly_one_batch() {

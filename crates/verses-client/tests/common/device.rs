@@ -111,3 +111,7 @@ pub(crate) async fn second_device(server: &Server, world: &World) -> Device {
     device.service.sign_in("a@example.org", "password").await.unwrap();
     device
 }
+
+pub(crate) fn in_translation(reference: &str, translation: &str) -> NewVerse {
+    NewVerse { reference: reference.into(), translation: Some(translation.into()), text: None }
+}
