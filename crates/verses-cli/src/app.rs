@@ -143,6 +143,8 @@ pub fn config(global: &GlobalArgs) -> Result<ClientConfig, CliError> {
     batch.max_batch_size = flags.max_batch_size.unwrap_or(batch.max_batch_size);
     batch.batch_timeout_ms =
         flags.batch_timeout_ms.map_or(batch.batch_timeout_ms, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    batch.probe_interval_ms =
+        flags.probe_interval_ms.map_or(batch.probe_interval_ms, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
     batch.max_retries = flags.max_retries.unwrap_or(batch.max_retries);
     batch.network_aware_throttling = flags.network_aware_throttling.unwrap_or(batch.network_aware_throttling);
     batch.max_queue_len = flags.max_queue_len.unwrap_or(batch.max_queue_len);

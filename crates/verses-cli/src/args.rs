@@ -68,6 +68,9 @@ pub struct BatchArgs {
     /// Give up on a request when nothing moves for this long, milliseconds
     #[arg(long, global = true, env = "VERSES_STALL_TIMEOUT_MS", value_name = "MS", hide_short_help = true)]
     pub stall_timeout_ms: Option<u64>,
+    /// How long a refused batch endpoint rests before it is tried again, milliseconds
+    #[arg(long, global = true, env = "VERSES_PROBE_INTERVAL_MS", value_name = "MS", hide = true)]
+    pub probe_interval_ms: Option<u64>,
 }
 
 /// The commands.

@@ -68,6 +68,11 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         };
         match outcome {
             Outcome::Answered(answered) => self.settle(&request_id, &rows, *answered, &request.owner, sent_at).await,
+            Outcome::Fault(signal) if wire::is_invalid_cursor(&signal) => {
+                // The cursor is at fault, not the batch: it goes again without one, at no cost.
+                self.service.forget_cursor(&request.owner).await?;
+                self.fail(&request_id, Signal::Cancelled).await
+            }
             Outcome::Fault(signal) => self.fail(&request_id, signal).await,
         }
     }
@@ -167,9 +172,12 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             merge.cursor(cursor);
             recovery = self.service.note_recovery(owner, batch.reset, changes).await?;
         }
-        merge.results(rows, results);
+        let corrected = merge.results(rows, results).await?;
         let mut writes = merge.finish().await?;
         writes.extend(recovery);
+        if let Some(latest) = corrected {
+            writes.push(self.service.last_stamp_after(owner, rows, latest).await?);
+        }
         Ok(writes)
     }
 

@@ -12,6 +12,7 @@ use crate::merge;
 use crate::platform::Platform;
 use crate::service::DataService;
 use crate::session::Session;
+use crate::sync::load_pages;
 use crate::transport::Transport;
 
 /// How often a decision is made anew when another process writes meanwhile.
@@ -28,8 +29,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// persisted here: that is for the one who syncs.
     pub(crate) async fn engine(&self) -> Result<Engine, ClientError> {
         let mut engine = self.empty_engine()?;
-        let rows = self.store.queue_metas(None, u32::MAX).await?;
-        drop(engine.load(self.platform.now_ms(), rows));
+        load_pages(&self.store, &mut engine, self.platform.now_ms()).await?;
         Ok(engine)
     }
 
@@ -169,18 +169,16 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(changes)
     }
 
-    /// Why each operation of the queue is not done yet, by id.
+    /// Why operations of the queue are not done yet, by id. Ids that are not queued are left out.
     ///
     /// # Errors
     /// Errors of the store.
-    pub async fn explain_queue(&self) -> Result<BTreeMap<String, Explanation>, ClientError> {
+    pub async fn explain_queue(&self, ids: &[String]) -> Result<BTreeMap<String, Explanation>, ClientError> {
         let mut engine = self.engine().await?;
         let now = self.platform.now_ms();
         let session = self.session().await?.filter(Session::is_usable);
         drop(engine.set_session(now, session.map(|s| batchsync::Session { owner: s.user_id })));
-        let rows = self.store.queue_metas(None, u32::MAX).await?;
-        let explained = rows.into_iter().filter_map(|row| Some((row.id.clone(), engine.explain(now, &row.id)?)));
-        Ok(explained.collect())
+        Ok(ids.iter().filter_map(|id| Some((id.clone(), engine.explain(now, id)?))).collect())
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use verses_core::{
     CardAction, CardEvent, CardEventKind, CreateVerse, EventKey, Merged, Operation, OperationId, Profile, RecordReview,
-    SetPhase, UpdateProfile, Verse, VerseId, fold,
+    SetPhase, UnixMillis, UpdateProfile, Verse, VerseId, fold,
 };
-use verses_protocol::{Change, CorrectedStamp, OperationResult};
+use verses_protocol::{Change, CorrectedStamp, OperationResult, ProfileView};
 use verses_store::{LocalStore, QueuedOperation, StoreChange, StoredEvent, meta_key};
 
 use crate::error::ClientError;
@@ -46,6 +46,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
             if let Operation::UpdateProfile(update) = &change.operation {
                 let key = EventKey { occurred_at: update.occurred_at, operation_id: id };
                 let mut profile = self.take_profile().await?;
+                correct_profile(&mut profile, &key, None);
                 profile.merge(&key, update);
                 self.profile = Some(profile);
                 continue;
@@ -61,8 +62,14 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         Ok(())
     }
 
-    /// Takes over the results of operations that were sent; the source's `updateLocalRecordsFromBatch`.
-    pub(crate) fn results(&mut self, sent: &[QueuedOperation], results: &[OperationResult]) {
+    /// Takes over the results of operations that were sent; the source's `updateLocalRecordsFromBatch`. Gives the latest
+    /// of the stamps that the server corrected.
+    pub(crate) async fn results(
+        &mut self,
+        sent: &[QueuedOperation],
+        results: &[OperationResult],
+    ) -> Result<Option<UnixMillis>, ClientError> {
+        let mut latest = None;
         let sent: BTreeMap<&str, &QueuedOperation> = sent.iter().map(|o| (o.meta.id.as_str(), o)).collect();
         for result in results.iter().filter(|r| r.success) {
             let (Some(operation), Some(data)) = (sent.get(result.id.as_str()), &result.data) else { continue };
@@ -72,10 +79,19 @@ impl<'a, S: LocalStore> Merge<'a, S> {
             }
             let corrected =
                 data.get("corrected").and_then(|c| serde_json::from_value::<CorrectedStamp>(c.clone()).ok());
-            if let Some(stamp) = corrected {
+            let Some(stamp) = corrected else { continue };
+            latest = latest.max(Some(stamp.occurred_at));
+            if let (Operation::UpdateProfile(_), Ok(operation_id)) = (&operation.data, OperationId::new(&*result.id)) {
+                let key = EventKey { occurred_at: stamp.occurred_at, operation_id };
+                let there = data.get("profile").and_then(|p| serde_json::from_value::<ProfileView>(p.clone()).ok());
+                let mut profile = self.take_profile().await?;
+                correct_profile(&mut profile, &key, there.as_ref());
+                self.profile = Some(profile);
+            } else {
                 self.restamp(operation, verse.as_ref().map(|v| v.id), &stamp);
             }
         }
+        Ok(latest)
     }
 
     /// The server corrected an implausible stamp: the event on this device takes the corrected one, or the card would
@@ -121,6 +137,30 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         }
         Ok(self.changes)
     }
+}
+
+/// The server corrected the stamp of an update: the fields it set on this device take the corrected one, or they would
+/// win against everything set until the wrong one. With the server's profile, a field that lost there takes what won.
+fn correct_profile(profile: &mut Profile, key: &EventKey, there: Option<&ProfileView>) {
+    fn correct<T: Clone>(field: &mut Merged<T>, key: &EventKey, there: Option<&Option<T>>) {
+        if field.set_by.as_ref().is_some_and(|by| by.operation_id == key.operation_id && by != key) {
+            field.set_by = Some(key.clone());
+            if let Some(Some(value)) = there {
+                field.value = Some(value.clone());
+            }
+        }
+    }
+    correct(&mut profile.full_name, key, there.map(|t| &t.full_name));
+    correct(&mut profile.preferred_translation, key, there.map(|t| &t.preferred_translation));
+    correct(&mut profile.reference_display_mode, key, there.map(|t| &t.reference_display_mode));
+    correct(&mut profile.timezone, key, there.map(|t| &t.timezone));
+    let set_by = [
+        &profile.full_name.set_by,
+        &profile.preferred_translation.set_by,
+        &profile.reference_display_mode.set_by,
+        &profile.timezone.set_by,
+    ];
+    profile.updated_at = set_by.into_iter().flatten().map(|by| by.occurred_at).max();
 }
 
 /// Undoes the effect of operations that are given up: their events go, and each card is folded from the others. A card

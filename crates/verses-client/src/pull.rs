@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use batchsync::{OperationStatus, QueuedMeta};
-use verses_core::Operation;
-use verses_protocol::{CHANGES_PATH, Change, ChangesResponse, LookupData, OPERATIONS_PATH};
+use verses_core::{Operation, UnixMillis};
+use verses_protocol::{CHANGES_PATH, Change, ChangesResponse, ErrorCode, LookupData, OPERATIONS_PATH};
 use verses_store::{
     LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
 };
@@ -33,6 +33,27 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// Where the owner's pulling stands.
     pub(crate) async fn cursor(&self, owner: &str) -> Result<Option<String>, ClientError> {
         Ok(self.store.meta(&meta_key::cursor(owner)).await?)
+    }
+
+    /// Starts the feed from the beginning: what is there already is taken over again without effect.
+    pub(crate) async fn forget_cursor(&self, owner: &str) -> Result<(), ClientError> {
+        self.store.commit(None, vec![StoreChange::DeleteMeta { key: meta_key::cursor(owner) }]).await?;
+        Ok(())
+    }
+
+    /// After the server corrected stamps of this device: the stamp that the next one must exceed. It stays with those
+    /// that still wait, so that nothing overtakes them.
+    pub(crate) async fn last_stamp_after(
+        &self,
+        owner: &str,
+        answered: &[QueuedOperation],
+        corrected: UnixMillis,
+    ) -> Result<StoreChange, ClientError> {
+        let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
+        let others = waiting.iter().filter(|row| answered.iter().all(|a| a.meta.id != row.meta.id));
+        let latest = others.filter_map(|row| row.data.occurred_at()).max().max(Some(corrected));
+        let value = latest.unwrap_or(corrected).0.to_string();
+        Ok(StoreChange::PutMeta { key: meta_key::LAST_OCCURRED_AT.into(), value })
     }
 
     /// Asks the server for a passage's text.
@@ -167,7 +188,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             self.pace().await;
             let sent_at = self.now();
             let response = self.service.call(Method::Get, path, None, Some(&owner)).await?;
-            let page: ChangesResponse = answer::read(&response)?;
+            let page: ChangesResponse = match answer::read(&response) {
+                Err(ClientError::Server { code, .. })
+                    if cursor.is_some() && code == ErrorCode::InvalidCursor.as_str() =>
+                {
+                    self.service.forget_cursor(&owner).await?;
+                    continue;
+                }
+                read => read?,
+            };
             let clock = self.clock_change(page.server_time.0, sent_at, self.now());
             self.take_page(&owner, &page, clock).await?;
             result.pages += 1;

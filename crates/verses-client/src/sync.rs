@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here but the order of I/O: claims are durable before a request goes out, outcomes before the next.
 
-use batchsync::{ChildPolicy, Engine, OperationStatus, Step, WaitReason};
+use batchsync::{ChildPolicy, Engine, OperationStatus, QueuePosition, Settlement, Step, WaitReason};
 use verses_store::{LocalStore, Revision, meta_key};
 
 use crate::error::ClientError;
@@ -16,6 +16,8 @@ use crate::wire;
 
 /// How often a session is renewed without an answer in between.
 const MAX_RENEWALS: u32 = 3;
+/// Rows of the queue read at once.
+const QUEUE_PAGE: u32 = 4_096;
 /// The first wait after the network failed while a session was renewed, milliseconds; each further one doubles.
 const RENEW_WAIT_MS: u64 = 1_000;
 /// The longest such wait, milliseconds.
@@ -63,7 +65,7 @@ pub struct SyncEngine<S, T, P> {
     /// When the session may be renewed again after the network failed, and how long was waited last; monotonic.
     renew_at_ms: u64,
     renew_wait_ms: u64,
-    last_position: Option<batchsync::QueuePosition>,
+    last_position: Option<QueuePosition>,
     started_ms: u64,
 }
 
@@ -155,12 +157,14 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
 
     async fn load_queue(&mut self) -> Result<(), ClientError> {
         let seen = self.service.store.revision().await?;
-        let rows = self.service.store.queue_metas(None, u32::MAX).await?;
-        self.last_position = rows.last().map(|r| r.position);
         let now = self.now();
-        let settlement = self.engine.load(now, rows);
+        let (last, settlements) = load_pages(&self.service.store, &mut self.engine, now).await?;
+        self.last_position = last;
         self.seen = seen;
-        self.persist(settlement).await
+        for settlement in settlements {
+            self.persist(settlement).await?;
+        }
+        Ok(())
     }
 
     async fn use_stored_limits(&mut self) -> Result<(), ClientError> {
@@ -377,4 +381,30 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         result.offered_again = rest.offered_again;
         Ok(result)
     }
+}
+
+/// Gives the engine the whole queue, page by page: a queue of 100,000 operations is never in memory twice. Gives the
+/// position of the last row, and what the engine wants written.
+pub(crate) async fn load_pages<S: LocalStore>(
+    store: &S,
+    engine: &mut Engine,
+    now: i64,
+) -> Result<(Option<QueuePosition>, Vec<Settlement>), ClientError> {
+    let mut last = None;
+    let mut settlements = Vec::new();
+    let mut page = store.queue_metas(None, QUEUE_PAGE).await?;
+    while let Some(position) = page.last().map(|row| row.position) {
+        last = Some(position);
+        // A store may begin to read when it is asked: the next page comes while this one is taken in.
+        let next = (page.len() >= QUEUE_PAGE as usize).then(|| store.queue_metas(last, QUEUE_PAGE));
+        let settlement = engine.load(now, page);
+        if !settlement.is_empty() {
+            settlements.push(settlement);
+        }
+        page = match next {
+            Some(next) => next.await?,
+            None => Vec::new(),
+        };
+    }
+    Ok((last, settlements))
 }

@@ -190,6 +190,11 @@ pub(crate) fn fault_of(response: &Response) -> Signal {
     }))
 }
 
+/// Whether the server cannot read the cursor it was given.
+pub(crate) fn is_invalid_cursor(signal: &Signal) -> bool {
+    matches!(signal, Signal::Http(fault) if fault.code.as_deref() == Some(ErrorCode::InvalidCursor.as_str()))
+}
+
 fn engine_response(response: &Response, results: &[OperationResult]) -> EngineResponse {
     EngineResponse {
         results: results.iter().map(|r| EngineResult { id: r.id.clone(), outcome: outcome_of(r) }).collect(),

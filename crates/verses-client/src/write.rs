@@ -226,7 +226,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let last = self.store.meta(meta_key::LAST_OCCURRED_AT).await?.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
         let zone = profile.timezone.value.clone().unwrap_or_else(|| self.config.time_zone.clone());
         let now = self.corrected_now().await?;
-        let mut run = Run::new(owner, now, last, zone);
+        let mut run = Run { queued_at: self.platform.now_ms(), ..Run::new(owner, now, last, zone) };
         run.state.profile = profile;
         let ids = operations.iter().filter_map(|o| self.verse_of(&run, o)).collect::<BTreeSet<_>>();
         for id in &ids {
@@ -323,6 +323,8 @@ fn create_operation(verse: &NewVerse) -> Operation {
 struct Run {
     owner: String,
     now: UnixMillis,
+    /// By the device's clock as it is: ages are measured on that one.
+    queued_at: i64,
     last_occurred_at: i64,
     zone: String,
     state: UserState,
@@ -342,6 +344,7 @@ impl Run {
         Self {
             owner,
             now,
+            queued_at: now.0,
             last_occurred_at,
             zone,
             state: UserState::default(),
@@ -455,7 +458,7 @@ impl Run {
                 entity,
                 depends_on,
                 payload_bytes,
-                queued_at: self.now.0,
+                queued_at: self.queued_at,
                 retry_count: 0,
                 ever_sent: false,
                 status: OperationStatus::Pending,

@@ -96,9 +96,11 @@ async fn stuck(app: &App, owner: &str, signed_in: bool) -> Result<Vec<Stuck>, Cl
     let failed = app.service.store().queue_of(owner, true, EXPLAINED).await?;
     let waiting = app.service.store().queue_of(owner, false, EXPLAINED).await?;
     let waiting = waiting.into_iter().filter(|o| !matches!(o.meta.status, OperationStatus::Failed(_)));
-    let explained = app.service.explain_queue().await?;
+    let operations: Vec<QueuedOperation> = failed.into_iter().chain(waiting).take(EXPLAINED as usize).collect();
+    let ids: Vec<String> = operations.iter().map(|o| o.meta.id.clone()).collect();
+    let explained = app.service.explain_queue(&ids).await?;
     let mut stuck = Vec::new();
-    for operation in failed.into_iter().chain(waiting).take(EXPLAINED as usize) {
+    for operation in operations {
         let (why, next) = explain(&operation, explained.get(&operation.meta.id), signed_in);
         let about = about(app, &operation).await?;
         stuck.push(Stuck { id: operation.meta.id, kind: operation.meta.kind, about, why, next });
@@ -169,11 +171,20 @@ fn text_of(status: &Status) -> String {
         rows.push(vec!["parked".to_owned(), text]);
     }
     let mut text = table(&rows);
+    // Operations that wait for the same reason are told together: one line says why, the queue lists them.
+    let mut reasons: Vec<(&str, &str, Vec<&Stuck>)> = Vec::new();
     for stuck in &status.stuck {
-        text.push_str(&format!(
-            "\n  {} {} ({}): {}\n    next: {}",
-            stuck.kind, stuck.about, stuck.id, stuck.why, stuck.next
-        ));
+        match reasons.iter_mut().find(|(why, next, _)| *why == stuck.why && *next == stuck.next) {
+            Some((_, _, all)) => all.push(stuck),
+            None => reasons.push((&stuck.why, &stuck.next, vec![stuck])),
+        }
+    }
+    for (why, next, all) in reasons {
+        let what = match all.as_slice() {
+            [one] => format!("{} {} ({})", one.kind, one.about, one.id),
+            several => format!("{} operations", several.len()),
+        };
+        text.push_str(&format!("\n  {what}: {why}\n    next: {next}"));
     }
     text
 }
