@@ -43,8 +43,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             Err(_) => return self.fail(&request.request_id, Signal::UnexpectedBody).await,
         };
         let is_batch = request.mode.uses_batch_endpoint();
+        let cursor = self.service.cursor(&request.owner).await?.filter(|_| is_batch);
+        let with_cursor = cursor.is_some();
         let body = if is_batch {
-            wire::batch_body(&request.request_id, &rows, self.service.cursor(&request.owner).await?)?
+            wire::batch_body(&request.request_id, &rows, cursor)?
         } else {
             let Some(row) = rows.first() else { return self.fail(&request.request_id, Signal::Cancelled).await };
             wire::individual_body(row)?
@@ -68,7 +70,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         };
         match outcome {
             Outcome::Answered(answered) => self.settle(&request_id, &rows, *answered, &request.owner, sent_at).await,
-            Outcome::Fault(signal) if wire::is_invalid_cursor(&signal) => {
+            Outcome::Fault(signal) if with_cursor && wire::is_invalid_cursor(&signal) => {
                 // The cursor is at fault, not the batch: it goes again without one, at no cost.
                 self.service.forget_cursor(&request.owner).await?;
                 self.fail(&request_id, Signal::Cancelled).await

@@ -19,7 +19,7 @@ use crate::results::PullResult;
 use crate::service::DataService;
 use crate::sync::SyncEngine;
 use crate::transport::{Method, Request, Response, Transport};
-use crate::write::{PROFILE_ENTITY, verse_entity};
+use crate::write::{PROFILE_ENTITY, stamp_of, verse_entity};
 
 /// How often taking over a page is decided anew when another process writes meanwhile.
 const MAX_TRIES: u32 = 200;
@@ -51,7 +51,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     ) -> Result<StoreChange, ClientError> {
         let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
         let others = waiting.iter().filter(|row| answered.iter().all(|a| a.meta.id != row.meta.id));
-        let latest = others.filter_map(|row| row.data.occurred_at()).max().max(Some(corrected));
+        let latest = others.filter_map(|row| stamp_of(&row.data)).max().max(Some(corrected));
         let value = latest.unwrap_or(corrected).0.to_string();
         Ok(StoreChange::PutMeta { key: meta_key::LAST_OCCURRED_AT.into(), value })
     }

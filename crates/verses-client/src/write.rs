@@ -496,3 +496,14 @@ impl Run {
 pub(crate) fn verse_of_entity(entity: &str) -> Option<VerseId> {
     entity.strip_prefix("verse/")?.parse().ok().map(VerseId)
 }
+
+/// When an operation says it happened.
+pub(crate) fn stamp_of(operation: &Operation) -> Option<UnixMillis> {
+    Some(match operation {
+        Operation::CreateVerse(o) => return o.occurred_at,
+        Operation::RecordReview(o) => o.occurred_at,
+        Operation::UpdateProfile(o) => o.occurred_at,
+        Operation::ArchiveVerse(o) | Operation::RestoreVerse(o) => o.occurred_at,
+        Operation::SetPhase(o) => o.occurred_at,
+    })
+}

@@ -294,7 +294,10 @@ async fn profile_fields_set_on_two_devices_are_merged_field_by_field() {
 async fn each_queued_operation_says_why_it_is_not_done() {
     let (_, _, device, _, ids) = with_a_failed_creation().await;
     add(&device, &["John 5:1"]).await;
-    let why = device.service.explain_queue().await.unwrap();
+    let queued = device.store.queue_of(&device.user().await, false, 10).await.unwrap();
+    let asked: Vec<String> =
+        queued.into_iter().map(|row| row.meta.id).chain(["no such operation".to_owned()]).collect();
+    let why = device.service.explain_queue(&asked).await.unwrap();
     assert_eq!(why.len(), 3);
     assert!(matches!(why[&ids[0]], batchsync::Explanation::SetAside(_)));
     let kinds: Vec<String> = device
