@@ -1,0 +1,7 @@
+//! End-to-end tests of the real `verses` binary: real processes, a real server on SQLite, real files. One binary, so
+//! that it is linked once. Every module says which situations it covers; `common` holds what they share.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop where it stands")]
+
+mod common;
+mod delivery;
