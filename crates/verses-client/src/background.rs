@@ -72,7 +72,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     /// Stays in sync until told to stop. Fetches every `interval_ms`.
     ///
     /// # Errors
-    /// Errors of the store; [`ClientError::SignInNeeded`] when the session has ended. A network that fails is no error.
+    /// Errors of the store; [`ClientError::SignInNeeded`] when the session has ended. A network or a server that fails is
+    /// no error.
     pub async fn watch(&mut self, hints: &Hints, interval_ms: u64) -> Result<(), ClientError> {
         self.use_session().await?;
         let mut fetch_at = self.service.platform.monotonic_ms();
@@ -142,11 +143,11 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         Ok(wait)
     }
 
-    /// Fetches; without a network the next interval tries again.
+    /// Fetches; without a network, or while the server is in trouble, the next interval tries again.
     async fn fetch_quietly(&mut self) -> Result<(), ClientError> {
         match self.sync_from_remote().await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_retryable() => {
+            Err(error) if error.is_retryable() || matches!(error, ClientError::Server { .. }) => {
                 self.tell(&SyncEvent::FetchFailed { message: error.to_string() });
                 Ok(())
             }
