@@ -49,7 +49,7 @@ async fn one_invalid_operation_of_three_fails_alone() {
     assert_eq!(drained, Drained::Empty);
     let summary = result.summary;
     assert_eq!((summary.total, summary.successful, summary.failed, summary.validation_errors), (3, 2, 1, 1));
-    assert_eq!(device.queue(), [failing.clone()]);
+    assert_eq!(device.queue(), std::slice::from_ref(&failing));
     let told = result.operations.iter().find(|o| o.operation_id == failing).unwrap();
     assert_eq!((told.success, told.errors[0].code.as_str()), (false, "text_required"));
     assert!(told.local_id.starts_with("card/"));

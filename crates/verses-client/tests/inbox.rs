@@ -116,7 +116,7 @@ async fn what_another_process_discards_before_it_is_sent_is_not_sent() {
         let verses = add_many(&device, count).await;
         let mut engine = device.engine().await;
         let gone = device.queue().remove(0);
-        other.service.discard(&[gone.clone()]).await.unwrap();
+        other.service.discard(std::slice::from_ref(&gone)).await.unwrap();
         device.link.forget_sent();
         let (result, drained) = engine.process_batch_queue(SyncOptions::default()).await.unwrap();
         assert_eq!((drained, result.summary.failed), (Drained::Empty, 0));
@@ -150,7 +150,7 @@ async fn a_running_engine_follows_a_retry_and_a_discard_of_another_process() {
     let other = Device::on(device.store.clone(), &server, &world, 2, ClientConfig::default());
     other.service.supply_text(&ids[0], "My words").await.unwrap();
     other.service.retry_failed(&ids[..1]).await.unwrap();
-    other.service.discard(&[more[0].operation_id.clone()]).await.unwrap();
+    other.service.discard(std::slice::from_ref(&more[0].operation_id)).await.unwrap();
     let (result, drained) = engine.process_batch_queue(patient()).await.unwrap();
     assert_eq!((result.summary.successful, result.summary.failed, drained), (2, 0, Drained::Empty));
     assert!(device.queue().is_empty());
