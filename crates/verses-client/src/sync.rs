@@ -323,6 +323,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             Ok(_) => {
                 self.renewals += 1;
                 self.renew_wait_ms = 0;
+                // A token made within the same second may be the same text. It is renewed all the same.
+                if let Some((_, token)) = &mut self.session {
+                    token.clear();
+                }
                 self.use_session().await?;
                 Ok(true)
             }

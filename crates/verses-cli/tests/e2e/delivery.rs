@@ -3,7 +3,7 @@
 
 use std::sync::mpsc;
 
-use crate::common::{Action, Device, PATIENCE, Proxy, Server, TEN, len, psalm_119, sorted_field, wait_for};
+use crate::common::{Action, Device, PATIENCE, Proxy, Seen, Server, TEN, len, psalm_119, sorted_field, wait_for};
 
 /// A signed-in device whose requests go through a relay.
 fn device_behind(proxy: &Proxy, name: &str) -> Device {
@@ -11,6 +11,12 @@ fn device_behind(proxy: &Proxy, name: &str) -> Device {
     device.ok(&["signup", "--email", &format!("{name}@example.org")]);
     proxy.forget();
     device
+}
+
+/// What the server says to a token that it takes no more.
+fn token_refused() -> Action {
+    let body = r#"{"status":401,"code":"invalid_token","title":"Unauthorized","detail":"the token has expired"}"#;
+    Action::Answer(401, vec![("content-type", "application/problem+json".to_owned())], body.into())
 }
 
 /// Checks that another device of the account sees what `device` sees, and as many reviews as were made.
@@ -107,7 +113,7 @@ fn ten_operations_are_one_request() {
 }
 
 #[test]
-fn a_server_without_a_batch_route_gets_single_calls_and_batches_again_after_the_probe() {
+fn a_server_without_a_batch_route_gets_every_operation_in_a_call_of_its_own() {
     for status in [404, 405] {
         let server = Server::start();
         let proxy = Proxy::to(&server.url);
@@ -124,24 +130,24 @@ fn a_server_without_a_batch_route_gets_single_calls_and_batches_again_after_the_
         let shapes: Vec<bool> = proxy.sends().iter().map(|s| s.is_batch()).collect();
         assert_eq!(shapes, [vec![true], vec![false; 10]].concat(), "one try, then one by one");
 
-        // The refusal is remembered by later commands.
-        proxy.forget();
-        device.add(&psalm_119(1..=5));
-        device.ok(&["sync", "--patience", "60"]);
-        assert!(proxy.sends().iter().all(|s| !s.is_batch()), "{:?}", proxy.sends());
-
-        proxy.forget();
-        proxy.rule(|_| Action::Pass);
-        device.set("VERSES_PROBE_INTERVAL_MS", "1");
-        device.add(&psalm_119(6..=10));
-        wait_for("the probe to be due", || {
-            device.ok(&["sync", "--patience", "60"]);
-            device.add(&psalm_119(11..=15));
-            proxy.sends().iter().any(|s| s.is_batch()).then_some(())
-        });
-        device.ok(&["sync"]);
-        assert_in_sync(&server, "cem", &device, 25, 0);
+        assert_in_sync(&server, "cem", &device, 10, 0);
     }
+}
+
+#[test]
+fn batches_come_back_after_the_probe_of_a_route_that_was_away() {
+    let server = Server::start();
+    let proxy = Proxy::to(&server.url);
+    let mut device = device_behind(&proxy, "cleo");
+    device.set("VERSES_PROBE_INTERVAL_MS", "1");
+    device.add(&TEN);
+    proxy.once(Action::Answer(404, Vec::new(), "no such route".into()));
+
+    device.run(&["sync", "--patience", "60"]).says(0, &["takes no batches now", "takes batches again"]);
+
+    let shapes: Vec<bool> = proxy.sends().iter().map(Seen::is_batch).collect();
+    assert!(shapes[0] && shapes[1..].contains(&true), "{shapes:?}");
+    assert_in_sync(&server, "cleo", &device, 10, 0);
 }
 
 #[test]
@@ -150,11 +156,10 @@ fn a_token_refused_in_the_middle_is_renewed_and_the_same_operations_go_out_again
     let proxy = Proxy::to(&server.url);
     let device = device_behind(&proxy, "dee");
     device.add(&TEN);
-    let body = r#"{"code":"unauthorized","detail":"the token has expired","status":401}"#;
-    let headers = vec![("content-type", "application/problem+json".to_owned())];
-    proxy.once(Action::Answer(401, headers, body.into()));
+    proxy.once(token_refused());
 
-    device.ok(&["sync", "--patience", "60"]);
+    let output = device.run(&["sync", "--patience", "60"]);
+    assert_eq!(output.status, 0, "{output:?} {:?}", proxy.seen());
 
     let sends = proxy.sends();
     assert_eq!(sends.len(), 2);
@@ -185,7 +190,7 @@ fn a_session_that_the_server_ended_asks_for_a_sign_in_and_keeps_the_work() {
     // The access token may outlive the session by its short life; a refused one must not lose work either way.
     let proxy = Proxy::to(&server.url);
     proxy.rule(|seen| match seen.carries_operations() {
-        true => Action::Answer(401, Vec::new(), "{}".into()),
+        true => token_refused(),
         false => Action::Pass,
     });
     let mut device = device;
