@@ -119,6 +119,10 @@ fn open_store(home: &Path) -> Result<SqliteStore, CliError> {
                  what the server has comes back with `verses login` and `verses sync`"
             )))
         }
+        Err(error @ StoreError::NewerSchema { .. }) => {
+            let shown = file.display();
+            Err(CliError::Other(anyhow::anyhow!("{shown} was written by a later release ({error}). It was left as it is")))
+        }
         Err(error) => Err(error.into()),
     }
 }

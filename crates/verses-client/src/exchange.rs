@@ -96,6 +96,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
 
     /// The request failed as a whole.
     async fn fail(&mut self, request_id: &str, signal: Signal) -> Result<(), ClientError> {
+        if signal == Signal::UnexpectedBody {
+            self.tell(&SyncEvent::NotTheServer);
+        }
         let now = self.now();
         let settlement = self.engine.handle_failure(now, request_id, &signal);
         self.persist(settlement).await

@@ -61,6 +61,9 @@ pub enum SyncEvent {
         /// Why.
         message: String,
     },
+    /// Something answered that is no Verses server: most often the sign-in page of a network. The request counts as
+    /// not answered.
+    NotTheServer,
     /// The engine has something to say.
     Engine(Event),
 }

@@ -1,16 +1,18 @@
 //! `verses sync`: send what waits and fetch what changed, with progress; `--watch` stays.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use batchsync::{Event, WaitReason};
 use indicatif::{MultiProgress, ProgressBar};
 use verses_client::{Drained, Hints, HttpTransport, Native, Observer, SyncEngine, SyncEvent, SyncOptions, SyncResult};
-
+use verses_store::LocalStore;
 use verses_store_sqlite::{HomeLock, SqliteStore};
 
 use crate::app::App;
 use crate::args::SyncArgs;
+use crate::commands::queue::about;
 use crate::exit::{CliError, ExitStatus};
 use crate::output::{Printer, count};
 use crate::progress;
@@ -34,7 +36,7 @@ pub async fn run(app: &App, args: &SyncArgs) -> Result<ExitStatus, CliError> {
     };
     let engine = SyncEngine::open(app.service.clone()).await?.observed(observer);
     let status = tokio::select! {
-        status = work(app, args, engine) => status,
+        status = work(app, args, engine, &view) => status,
         _ = tokio::signal::ctrl_c() => {
             app.printer.remark("stopped; what was not sent waits for the next sync");
             Ok(ExitStatus::Done)
@@ -45,7 +47,7 @@ pub async fn run(app: &App, args: &SyncArgs) -> Result<ExitStatus, CliError> {
     status
 }
 
-async fn work(app: &App, args: &SyncArgs, mut engine: Engine) -> Result<ExitStatus, CliError> {
+async fn work(app: &App, args: &SyncArgs, mut engine: Engine, view: &View) -> Result<ExitStatus, CliError> {
     if args.watch {
         let hints = Hints::default();
         app.printer.remark("watching: syncs on every change; Ctrl-C stops");
@@ -62,13 +64,32 @@ async fn work(app: &App, args: &SyncArgs, mut engine: Engine) -> Result<ExitStat
     } else {
         (result, drained) = engine.sync(options).await?;
     }
-    report(app.printer, &result, drained)
+    let names = names_of_failed(app, &result).await?;
+    let stopped_by = if view.saw_another_server() { NOT_THE_SERVER } else { stopped_by(drained) };
+    report(app.printer, &result, drained, stopped_by, &names)
 }
 
-fn report(printer: Printer, result: &SyncResult, drained: Drained) -> Result<ExitStatus, CliError> {
+/// What the failed operations are about, by their ids.
+async fn names_of_failed(app: &App, result: &SyncResult) -> Result<HashMap<String, String>, CliError> {
+    let failed = result.to_remote.operations.iter().filter(|o| !o.success);
+    let ids: Vec<String> = failed.map(|o| o.operation_id.clone()).collect();
+    let mut names = HashMap::new();
+    for row in app.service.store().queued(&ids).await? {
+        names.insert(row.meta.id.clone(), about(app, &row).await?);
+    }
+    Ok(names)
+}
+
+fn report(
+    printer: Printer,
+    result: &SyncResult,
+    drained: Drained,
+    stopped_by: &'static str,
+    names: &HashMap<String, String>,
+) -> Result<ExitStatus, CliError> {
     let summary = &result.to_remote.summary;
     let waiting = summary.total.saturating_sub(summary.successful + summary.failed);
-    printer.result(&Report { result, waiting, stopped_by: stopped_by(drained) }, || {
+    printer.result(&Report { result, waiting, stopped_by }, || {
         let mut lines = Vec::new();
         if summary.requests > 0 {
             lines.push(format!(
@@ -81,7 +102,9 @@ fn report(printer: Printer, result: &SyncResult, drained: Drained) -> Result<Exi
         }
         for operation in result.to_remote.operations.iter().filter(|o| !o.success) {
             let why = operation.errors.first().map_or("", |e| e.message.as_str());
-            lines.push(format!("failed: {} {}: {why}", operation.operation, operation.operation_id));
+            let id = &operation.operation_id;
+            let name = names.get(id).unwrap_or(id);
+            lines.push(format!("failed: {name}: {why} ({} {id})", operation.operation));
         }
         if summary.failed > 0 {
             lines.push(format!(
@@ -98,7 +121,7 @@ fn report(printer: Printer, result: &SyncResult, drained: Drained) -> Result<Exi
         }
         if waiting > 0 {
             let text = count(waiting, "operation waits", "operations wait");
-            lines.push(format!("{text} ({}); saved on this device, try `verses sync` again", stopped_by(drained)));
+            lines.push(format!("{text} ({stopped_by}); saved on this device, try `verses sync` again"));
         } else if lines.is_empty() {
             lines.push("everything is in sync".to_owned());
         }
@@ -111,6 +134,9 @@ fn report(printer: Printer, result: &SyncResult, drained: Drained) -> Result<Exi
         Drained::Empty => ExitStatus::Done,
     })
 }
+
+/// Why nothing was sent although something answered.
+const NOT_THE_SERVER: &str = "something else answered instead of the Verses server: on a hotel or train network open its sign-in page in a browser first, else check the server's address";
 
 fn stopped_by(drained: Drained) -> &'static str {
     match drained {
@@ -137,6 +163,8 @@ struct View {
     printer: Printer,
     bars: Option<(MultiProgress, ProgressBar)>,
     requests: Mutex<HashMap<String, ProgressBar>>,
+    /// Whether the last answer came from something that is no Verses server.
+    another_server: AtomicBool,
 }
 
 impl View {
@@ -146,7 +174,11 @@ impl View {
             let total = all.add(progress::sync_bar());
             (all, total)
         });
-        Self { printer, bars, requests: Mutex::new(HashMap::new()) }
+        Self { printer, bars, requests: Mutex::new(HashMap::new()), another_server: AtomicBool::new(false) }
+    }
+
+    fn saw_another_server(&self) -> bool {
+        self.another_server.load(Ordering::Relaxed)
     }
 
     fn clear(&self) {
@@ -176,7 +208,9 @@ impl View {
                     bar.set_position(*sent);
                 }
             }
+            SyncEvent::NotTheServer => self.another_server.store(true, Ordering::Relaxed),
             SyncEvent::RequestEnded { request_id, successful, failed, elapsed_ms, bytes_sent } => {
+                self.another_server.store(false, Ordering::Relaxed);
                 if let Some(bar) = self.requests.lock().unwrap_or_else(PoisonError::into_inner).remove(request_id) {
                     bar.finish_and_clear();
                 }

@@ -24,7 +24,7 @@ fn one_refused_operation_among_ten_keeps_no_other_back_and_says_why() {
 
     let output = device.run(&["sync"]);
 
-    output.says(3, &["sent 9 operations in 1 request", "text_required", "verses queue list --failed"]);
+    output.says(3, &["sent 9 operations in 1 request", "failed: Hebrews 11:1: no text of NIV", "verses queue list --failed"]);
     let failed = device.json(&["queue", "list", "--failed"]);
     assert_eq!(failed[0]["about"], "Hebrews 11:1");
     assert_eq!(failed[0]["reason"], "rejected");
@@ -60,7 +60,7 @@ fn retrying_without_a_change_ends_in_the_inbox_again() {
     device.run(&["sync"]).says(3, &[]);
     device.ok(&["queue", "retry", "--all"]);
     assert_eq!(device.waiting(), 1);
-    device.run(&["sync"]).says(3, &["text_required"]);
+    device.run(&["sync"]).says(3, &["no text of NIV"]);
     failed_id(&device);
 }
 
@@ -70,8 +70,7 @@ fn a_refused_passage_given_up_is_gone_with_the_reviews_that_follow_it() {
     let device = server.device("dee");
     nine_and_one(&device);
     device.ok(&["review", TEN[9], "--pass"]);
-    let output = device.run(&["sync"]);
-    output.says(3, &["text_required"]);
+    device.run(&["sync"]).says(3, &["no text of NIV", "2 operations are in the inbox"]);
     let failed = device.json(&["queue", "list", "--failed"]);
     assert_eq!(sorted_field(&failed, "reason"), ["blocked", "rejected"]);
     device.run(&["status"]).says(0, &["blocked: it needs"]);
@@ -105,7 +104,7 @@ fn the_queue_exports_as_json_lines_to_standard_output_and_to_a_file() {
     let text = device.ok(&["queue", "export"]).stdout;
     let ids: Vec<String> = text
         .lines()
-        .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["meta"]["id"].as_str().unwrap().to_owned())
+        .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["id"].as_str().unwrap().to_owned())
         .collect();
     let queue = device.json(&["queue", "list"]);
     assert_eq!(ids.len(), 11);

@@ -6,3 +6,7 @@
 mod common;
 mod delivery;
 mod failures;
+mod bad_input;
+mod wire;
+mod contract;
+mod processes;

@@ -60,8 +60,13 @@ impl Device {
 
     /// Sets a variable for the commands to come.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.env.retain(|(n, _)| n != name);
+        self.unset(name);
         self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Forgets a variable.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.env.retain(|(n, _)| n != name);
     }
 
     /// The home folder.
@@ -179,6 +184,11 @@ impl Running {
     /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it still runs. A process that has ended keeps its id until [`Running::end`], so a signal to it is safe.
+    pub(crate) fn is_running(&self) -> bool {
+        std::fs::metadata(format!("/proc/{}", self.pid())).is_ok()
     }
 
     /// What it has written to standard error.

@@ -1,6 +1,6 @@
 //! Just enough HTTP/1.1 to read what a client sends, and to call a server without the client's help.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use super::PATIENCE;

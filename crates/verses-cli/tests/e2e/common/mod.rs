@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-pub(crate) use device::{Device, Output, Running};
+pub(crate) use device::{Device, Running, signal, store_file};
 pub(crate) use http::{post, request};
 pub(crate) use proxy::{Action, Proxy, Seen};
 pub(crate) use server::Server;
