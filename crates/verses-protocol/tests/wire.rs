@@ -127,11 +127,8 @@ fn the_data_of_each_operation() {
         })
     );
     insta::assert_json_snapshot!("card", travelled(&CardData { user_card: card(), duplicate: true, corrected: None }));
-    let profile = ProfileView {
-        full_name: Some("Ada".into()),
-        timezone: Some("Europe/Berlin".into()),
-        ..ProfileView::default()
-    };
+    let profile =
+        ProfileView { full_name: Some("Ada".into()), timezone: Some("Europe/Berlin".into()), ..ProfileView::default() };
     insta::assert_json_snapshot!("profile", travelled(&ProfileData { profile, duplicate: false, corrected: None }));
 }
 
