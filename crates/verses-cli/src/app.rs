@@ -121,7 +121,9 @@ fn open_store(home: &Path) -> Result<SqliteStore, CliError> {
         }
         Err(error @ StoreError::NewerSchema { .. }) => {
             let shown = file.display();
-            Err(CliError::Other(anyhow::anyhow!("{shown} was written by a later release ({error}). It was left as it is")))
+            Err(CliError::Other(anyhow::anyhow!(
+                "{shown} was written by a later release ({error}). It was left as it is"
+            )))
         }
         Err(error) => Err(error.into()),
     }

@@ -56,7 +56,7 @@ impl From<verses_store::StoreError> for CliError {
 
 impl From<verses_core::PassageError> for CliError {
     fn from(error: verses_core::PassageError) -> Self {
-        Self::Usage(error.to_string())
+        Self::Client(error.into())
     }
 }
 

@@ -26,17 +26,25 @@ impl HomeLock {
     /// # Errors
     /// [`StoreError::Backend`] if the file cannot be made or locked (a file system without locks).
     pub fn try_acquire(dir: &Path) -> Result<Option<Self>, StoreError> {
-        open::create_private_dir(dir)?;
-        let path = dir.join(LOCK_FILE);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        open::private_mode(&mut options);
-        let failed = |error| StoreError::Backend(format!("{}: {error}", path.display()));
-        let file = options.open(&path).map_err(failed)?;
+        let (path, file) = open_lock_file(dir)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { path, _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+            Err(TryLockError::Error(error)) => Err(failed(&path, &error)),
+        }
+    }
+
+    /// Whether some process holds the lock of a home now. Askers do not see each other; for the moment of the question
+    /// a [`Self::try_acquire`] elsewhere may be turned away, so whoever wants the lock tries more than once.
+    ///
+    /// # Errors
+    /// As [`Self::try_acquire`].
+    pub fn is_held(dir: &Path) -> Result<bool, StoreError> {
+        let (path, file) = open_lock_file(dir)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(failed(&path, &error)),
         }
     }
 
@@ -45,4 +53,18 @@ impl HomeLock {
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+fn open_lock_file(dir: &Path) -> Result<(PathBuf, File), StoreError> {
+    open::create_private_dir(dir)?;
+    let path = dir.join(LOCK_FILE);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open::private_mode(&mut options);
+    let file = options.open(&path).map_err(|error| failed(&path, &error))?;
+    Ok((path, file))
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Backend(format!("{}: {error}", path.display()))
 }

@@ -219,7 +219,9 @@ fn one_handle_at_a_time_holds_the_lock_of_a_home() {
     let dir = home.path().join("home");
     let first = HomeLock::try_acquire(&dir).unwrap().expect("free");
     assert!(HomeLock::try_acquire(&dir).unwrap().is_none());
+    assert!(HomeLock::is_held(&dir).unwrap());
     assert!(first.path().starts_with(&dir));
     drop(first);
+    assert!(!HomeLock::is_held(&dir).unwrap());
     assert!(HomeLock::try_acquire(&dir).unwrap().is_some());
 }

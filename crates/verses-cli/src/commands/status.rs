@@ -78,7 +78,7 @@ async fn gather(app: &App) -> Result<Status, CliError> {
             .as_ref()
             .map_or_else(|| GUEST.to_owned(), |s| if s.email.is_empty() { s.user_id.clone() } else { s.email.clone() }),
         signed_in: session.as_ref().is_some_and(verses_client::Session::is_usable),
-        syncing_now: HomeLock::try_acquire(&app.home)?.is_none(),
+        syncing_now: HomeLock::is_held(&app.home)?,
         passages: service.library().await?.iter().filter(|e| !e.card.archived).count(),
         due_today: service.due(today).await?.len(),
         unverified: service.unverified_verses(u32::MAX).await?.len(),

@@ -1,8 +1,10 @@
 //! `verses sync`: send what waits and fetch what changed, with progress; `--watch` stays.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use batchsync::{Event, WaitReason};
 use indicatif::{MultiProgress, ProgressBar};
@@ -17,6 +19,10 @@ use crate::exit::{CliError, ExitStatus};
 use crate::output::{Printer, count};
 use crate::progress;
 
+/// How often the lock is tried, and the pause between tries: a look at it takes microseconds.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(30);
+
 type Engine = SyncEngine<SqliteStore, HttpTransport, Native>;
 
 /// `verses sync`
@@ -24,7 +30,7 @@ type Engine = SyncEngine<SqliteStore, HttpTransport, Native>;
 /// # Errors
 /// Sign-in needed; another process is syncing; errors of the store. Without a network: exit code 5.
 pub async fn run(app: &App, args: &SyncArgs) -> Result<ExitStatus, CliError> {
-    let Some(lock) = HomeLock::try_acquire(&app.home)? else {
+    let Some(lock) = take_lock(&app.home).await? else {
         return Err(CliError::Other(anyhow::anyhow!(
             "another process is syncing this home already: it sends what you add; `verses status` shows how far it is"
         )));
@@ -45,6 +51,17 @@ pub async fn run(app: &App, args: &SyncArgs) -> Result<ExitStatus, CliError> {
     view.clear();
     drop(lock);
     status
+}
+
+/// Takes the home's sync lock. A `verses status` that looks at it at this moment is waited for; a sync is not.
+async fn take_lock(home: &Path) -> Result<Option<HomeLock>, CliError> {
+    for _ in 0..LOCK_TRIES {
+        if let Some(lock) = HomeLock::try_acquire(home)? {
+            return Ok(Some(lock));
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    Ok(None)
 }
 
 async fn work(app: &App, args: &SyncArgs, mut engine: Engine, view: &View) -> Result<ExitStatus, CliError> {

@@ -24,7 +24,10 @@ fn one_refused_operation_among_ten_keeps_no_other_back_and_says_why() {
 
     let output = device.run(&["sync"]);
 
-    output.says(3, &["sent 9 operations in 1 request", "failed: Hebrews 11:1: no text of NIV", "verses queue list --failed"]);
+    output.says(
+        3,
+        &["sent 9 operations in 1 request", "failed: Hebrews 11:1: no text of NIV", "verses queue list --failed"],
+    );
     let failed = device.json(&["queue", "list", "--failed"]);
     assert_eq!(failed[0]["about"], "Hebrews 11:1");
     assert_eq!(failed[0]["reason"], "rejected");

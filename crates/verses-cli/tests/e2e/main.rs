@@ -3,10 +3,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop where it stands")]
 
+mod bad_input;
 mod common;
+mod contract;
 mod delivery;
 mod failures;
-mod bad_input;
-mod wire;
-mod contract;
 mod processes;
+mod wire;

@@ -50,6 +50,23 @@ fn a_second_sync_of_one_home_is_refused_politely_and_the_first_goes_on() {
 }
 
 #[test]
+fn looking_at_the_status_keeps_no_sync_away() {
+    let server = Server::start();
+    let device = server.device("bea");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                device.ok(&["status"]);
+            }
+        });
+        let outputs: Vec<_> = (0..15).map(|_| device.run(&["sync"])).collect();
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(outputs.iter().all(|o| o.status == 0), "{outputs:?}");
+    });
+}
+
+#[test]
 fn a_watcher_fetches_what_another_device_sent() {
     let server = Server::start();
     let first = server.device("cem");

@@ -91,7 +91,11 @@ fn one_malformed_operation_fails_alone() {
         let answer = post(&server.url, PATH, Some(&token), &batch(&[operation.clone(), good]));
         assert_eq!(answer.status(), 200, "{operation}");
         let results = answer.json()["results"].clone();
-        assert_eq!((&results[0]["success"], &results[0]["code"]), (&json!(false), &json!(code)), "{operation}: {results}");
+        assert_eq!(
+            (&results[0]["success"], &results[0]["code"]),
+            (&json!(false), &json!(code)),
+            "{operation}: {results}"
+        );
         assert!(results[0]["error"].as_str().is_some_and(|e| e.len() > 10), "{results}");
         assert_eq!(results[1]["success"], true, "{results}");
     }
