@@ -15,6 +15,7 @@ mod exchange;
 #[cfg(not(target_arch = "wasm32"))]
 mod http;
 mod inbox;
+mod limits;
 mod merge;
 mod observe;
 mod pacing;

@@ -182,13 +182,14 @@ pub(crate) async fn undo<S: LocalStore>(
     }
     let mut changes = Vec::new();
     for ((owner, verse_id), gone) in by_card {
-        let events = store.events(&owner, verse_id).await?.into_iter().map(|s| s.event);
-        let (gone, rest): (Vec<CardEvent>, Vec<CardEvent>) =
-            events.partition(|e| gone.contains(e.operation_id.as_str()));
-        for event in gone {
+        let events = store.events(&owner, verse_id).await?;
+        // What the feed has listed is a fact: the operation had reached the server, only its answer had not come.
+        let (gone, rest): (Vec<StoredEvent>, Vec<StoredEvent>) =
+            events.into_iter().partition(|s| s.seq.is_none() && gone.contains(s.event.operation_id.as_str()));
+        for StoredEvent { event, .. } in gone {
             changes.push(StoreChange::DeleteEvent { owner: owner.clone(), operation_id: event.operation_id });
         }
-        match fold(verse_id, rest) {
+        match fold(verse_id, rest.into_iter().map(|s| s.event)) {
             Some(card) => changes.push(StoreChange::PutCard { owner, card }),
             None => {
                 changes.push(StoreChange::DeleteCard { owner: owner.clone(), verse_id });

@@ -242,9 +242,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
                 }
             }
         }
-        let late =
-            run.state.cards.values().filter(|c| c.fold.last_event.occurred_at.0 >= last.max(now.0)).map(|c| c.verse_id);
-        let late = late.collect::<Vec<_>>();
+        // Cards on which the new event may not come last.
+        let next_stamp = UnixMillis(now.0.max(last.saturating_add(1)));
+        let late = run.state.cards.values().filter(|c| c.fold.last_event.occurred_at >= next_stamp);
+        let late = late.map(|c| c.verse_id).collect::<Vec<_>>();
         for stored in self.store.events_of(&run.owner, &late).await? {
             run.state.events.entry(stored.event.verse_id).or_default().push(stored.event);
         }
@@ -287,7 +288,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             Operation::CreateVerse(create) => self.text_of(create, run),
             _ => TextLookup::NotAsked,
         };
-        let context = ApplyContext { operation_id: &operation_id, now: run.now, text: &text };
+        // Not before the stamp: one that lies ahead, because the clock was set back, must stay what is sent. Whether it
+        // is plausible is for the server to say.
+        let now = UnixMillis(run.now.0.max(run.last_occurred_at));
+        let context = ApplyContext { operation_id: &operation_id, now, text: &text };
         let effect = match apply(&mut run.state, &context, &operation) {
             Ok(effect) => effect,
             Err(rejection) => return Ok(Performed::Refused(rejection)),
