@@ -311,3 +311,15 @@ fn a_server_that_asks_to_wait_is_waited_for() {
     assert_eq!(device.waiting(), 10);
     assert_eq!(proxy.sends().len(), 1);
 }
+
+#[test]
+fn a_low_limit_of_the_server_is_known_from_the_sign_in_on_and_never_hit() {
+    let server = Server::start_with(&["--max-operations", "3"]);
+    let proxy = Proxy::to(&server.url);
+    let device = device_behind(&proxy, "lim");
+    device.add(&TEN);
+    device.ok(&["sync"]);
+    let sizes: Vec<usize> = proxy.sends().iter().map(|seen| seen.ids().len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), TEN.len(), "nothing was refused and sent again: {sizes:?}");
+    assert!(sizes.iter().all(|size| (1..=3).contains(size)), "{sizes:?}");
+}

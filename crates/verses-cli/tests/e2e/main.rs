@@ -10,3 +10,4 @@ mod delivery;
 mod failures;
 mod processes;
 mod wire;
+mod recovery;

@@ -36,7 +36,7 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// The process's id.
+    /// Its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -71,9 +71,14 @@ impl Server {
         device
     }
 
+    /// Its database file.
+    pub(crate) fn database(&self) -> std::path::PathBuf {
+        self.folder.path().join("server.db")
+    }
+
     /// Rows of a table of its database.
     pub(crate) fn count(&self, table: &str) -> i64 {
-        let connection = rusqlite::Connection::open(self.folder.path().join("server.db")).unwrap();
+        let connection = rusqlite::Connection::open(self.database()).unwrap();
         connection.busy_timeout(super::PATIENCE).unwrap();
         connection.query_row(&format!("select count(*) from {table}"), [], |row| row.get(0)).unwrap()
     }
