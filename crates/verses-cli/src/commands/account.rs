@@ -47,6 +47,10 @@ pub async fn login(app: &App, args: &CredentialArgs) -> Result<ExitStatus, CliEr
 
 async fn welcome(app: &App, signed_in: &SignedIn, what: &str) -> Result<ExitStatus, CliError> {
     app.remember_server().await?;
+    // Only so that the first batch has the right size; a refusal would teach it too.
+    if let Err(error) = app.service.refresh_limits().await {
+        app.printer.remark(&format!("the server's limits could not be read ({error}); the usual ones are assumed"));
+    }
     let session = &signed_in.session;
     let view = SignedInView {
         user_id: session.user_id.clone(),
