@@ -105,8 +105,13 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         });
         let builder = Arc::clone(&builder);
         let watcher = graceful.watcher();
+        let patience = Duration::from_millis(config.header_timeout_ms);
         tokio::spawn(async move {
             let _place = place;
+            // The head's time limit starts when the protocol is known: a silent client must not hold a place before.
+            if tokio::time::timeout(patience, speaks(&stream)).await.is_err() {
+                return;
+            }
             let connection =
                 builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
             // A connection ends with an error whenever a client goes away: nothing to do about it.
@@ -120,6 +125,22 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         tracing::warn!("stopped before everything in flight was finished");
     }
     Ok(())
+}
+
+/// Waits until the client's first bytes tell which version of HTTP it speaks, without taking them.
+async fn speaks(stream: &TcpStream) {
+    const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut start = [0; HTTP2.len()];
+    loop {
+        match stream.peek(&mut start).await {
+            // A start of the preface of HTTP/2, and not all of it: the rest comes soon, or the time is up.
+            Ok(n) if n > 0 && n < start.len() && HTTP2.starts_with(&start[..n]) => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            // Whatever else it is, the connection's own reading deals with it.
+            _ => return,
+        }
+    }
 }
 
 /// A connection and its place among those allowed. An error of one connection, or no file handle left, is waited out.

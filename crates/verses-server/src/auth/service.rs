@@ -97,7 +97,10 @@ impl Auth {
         let hash = user.as_ref().and_then(|u| u.password_hash.as_deref());
         let too_long = password.len() > passwords::MAX_PASSWORD_BYTES;
         let fits = self.passwords.fits(if too_long { "" } else { &password }, hash).await?;
-        let Some(mut user) = user.filter(|_| fits && !too_long) else { return Err(AuthError::InvalidCredentials) };
+        let Some(checked) = user.filter(|_| fits && !too_long) else { return Err(AuthError::InvalidCredentials) };
+        // Hashing took a while: the row may have changed, and an old password must not come back with it.
+        let current = self.store.user(checked.id).await?.filter(|u| u.password_hash == checked.password_hash);
+        let mut user = current.ok_or(AuthError::InvalidCredentials)?;
         user.last_sign_in_at = Some(now.0);
         self.store.put_user(user.clone()).await?.map_err(|_| AuthError::UserExists)?;
         self.new_session(&user, now).await

@@ -34,6 +34,9 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body, config: &ServerConfig)
     }
 }
 
+/// Largest zstd window, as a power of two: 8 MiB, what RFC 9659 allows over HTTP. A sender must not choose our memory.
+const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Identity,
@@ -83,9 +86,15 @@ fn unpack(coding: Coding, wire: &[u8], limit: u64) -> std::io::Result<Option<Vec
     match coding {
         Coding::Identity => bytes.extend_from_slice(wire),
         Coding::Gzip => drop(read(&mut flate2::read::MultiGzDecoder::new(wire), &mut bytes)?),
-        Coding::Zstd => drop(read(&mut zstd::stream::read::Decoder::new(wire)?, &mut bytes)?),
+        Coding::Zstd => drop(read(&mut zstd_decoder(wire)?, &mut bytes)?),
     }
     Ok(if bytes.len() as u64 > limit { None } else { Some(bytes) })
+}
+
+fn zstd_decoder(wire: &[u8]) -> std::io::Result<impl Read> {
+    let mut decoder = zstd::stream::read::Decoder::new(wire)?;
+    decoder.window_log_max(MAX_ZSTD_WINDOW_LOG)?;
+    Ok(decoder)
 }
 
 fn too_large(config: &ServerConfig) -> Refusal {

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use verses_protocol::auth::AUTH_PATH;
 use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
 use super::metrics::Metrics;
@@ -123,6 +124,7 @@ pub(crate) async fn protocol(request: Request, next: Next) -> Response {
 pub(crate) async fn guard(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
     let limit =
         Duration::from_millis(shared.config.request_timeout_ms.saturating_add(shared.config.body_stall_timeout_ms));
+    let auth = request.uri().path().starts_with(AUTH_PATH);
     let unlimited = request.uri().path() == EVENTS_PATH;
     let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
     let answered = if unlimited { Ok(work.await) } else { tokio::time::timeout(limit, work).await };
@@ -130,6 +132,10 @@ pub(crate) async fn guard(State(shared): State<Arc<Layers>>, request: Request, n
         Ok(Ok(response)) => response,
         Ok(Err(_)) => {
             tracing::error!("a handler panicked");
+            if auth {
+                // Clients drop the session on a 500 of the refresh grant, and try a 503 again.
+                return Refusal::new(ErrorCode::Unavailable, "sign-in does not work now: try again").into_response();
+            }
             Refusal::new(ErrorCode::Internal, "the server made a mistake: try again").into_response()
         }
         Err(_) => Refusal::new(ErrorCode::DeadlineExceeded, "the server took too long: try again").into_response(),

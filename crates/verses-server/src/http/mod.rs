@@ -139,7 +139,7 @@ async fn not_found(uri: Uri) -> Refusal {
 }
 
 async fn method_not_allowed(uri: Uri) -> Refusal {
-    let allow = if uri.path() == OPERATIONS_PATH { "POST, OPTIONS" } else { "GET, POST, PUT, OPTIONS" };
+    // The router adds the header Allow.
     let text = format!("{} does not take this method: see /openapi.json", uri.path());
-    Refusal { allow: Some(allow), ..Refusal::new(ErrorCode::MethodNotAllowed, text) }
+    Refusal::new(ErrorCode::MethodNotAllowed, text)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -73,10 +74,12 @@ async fn batch<S: Storage>(state: &AppState<S>, caller: &Verified, bytes: &[u8])
     };
     let request: BatchRequest = serde_json::from_slice(bytes).map_err(malformed)?;
     let kinds: Vec<&'static str> = request.operations.iter().map(|o| kind_label(&o.kind)).collect();
-    let headers = take(state, caller, kinds.len())?;
+    let max_operations = state.service.limits().max_operations;
+    // A batch that is refused for its size costs nothing: the client splits it and sends the parts at once.
+    let counted = if kinds.len() > max_operations as usize { 0 } else { kinds.len() };
+    let headers = take(state, caller, counted)?;
     state.layers.metrics.batch(kinds.len());
     tracing::info!(batch.id = %request.batch_id, operations = kinds.len(), "batch");
-    let max_operations = state.service.limits().max_operations;
     let answer = state.service.batch(caller.user, now(), request).await.map_err(|error| {
         let refusal = Refusal::from(error);
         let told = (refusal.code == ErrorCode::TooManyOperations).then_some(max_operations);
@@ -168,10 +171,13 @@ pub(super) struct Page {
 /// `GET /functions/v1/verse-changes`
 pub(super) async fn changes<S: Storage>(
     State(state): Shared<S>,
-    Query(page): Query<Page>,
+    page: Result<Query<Page>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let caller = caller(&state, &headers).await?;
+    let Query(page) = page.map_err(|e| {
+        Refusal::new(ErrorCode::MalformedRequest, format!("the query takes cursor and limit, once each: {e}"))
+    })?;
     let limit = match page.limit.as_deref().filter(|l| !l.is_empty()) {
         None => None,
         Some(text) => Some(

@@ -15,7 +15,6 @@ pub(crate) struct Refusal {
     pub(crate) retry_after_seconds: Option<u64>,
     pub(crate) max_operations: Option<u32>,
     pub(crate) max_request_bytes: Option<u64>,
-    pub(crate) allow: Option<&'static str>,
 }
 
 impl Refusal {
@@ -28,7 +27,6 @@ impl Refusal {
             retry_after_seconds: busy.then_some(2),
             max_operations: None,
             max_request_bytes: None,
-            allow: None,
         }
     }
 
@@ -96,9 +94,6 @@ impl IntoResponse for Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if let Some(allow) = self.allow {
-            headers.insert(axum::http::header::ALLOW, HeaderValue::from_static(allow));
         }
         match self.code {
             ErrorCode::InvalidToken => {
