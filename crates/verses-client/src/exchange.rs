@@ -1,8 +1,11 @@
 //! One exchange with the server: claims, payloads, the request, its answer, and what is written of it. The order is the
 //! point: claims are durable before a request goes out, outcomes before the next one.
 
-use batchsync::{QueueChange, SendRequest, SettledOutcome, Settlement, Signal};
-use verses_protocol::{BatchResponse, OPERATIONS_PATH, OperationResult};
+use batchsync::{
+    OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
+    Settlement, Signal,
+};
+use verses_protocol::{BatchResponse, Change, OPERATIONS_PATH, OperationResult};
 use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError};
 
 use crate::clock;
@@ -118,7 +121,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         self.run.summary.bytes_sent += bytes_sent;
         self.run.summary.bytes_received += answered.response.bytes_received;
         let clock = answered.batch.as_ref().and_then(|b| self.clock_change(b.server_time.0, sent_at, now));
-        let settlement = self.engine.handle_response(now, request_id, &answered.response);
+        let settlement = self.take_answer(now, request_id, &answered);
         for _ in 0..MAX_TRIES {
             let base = self.service.store.revision().await?;
             let mut changes: Vec<StoreChange> = settlement.changes.iter().cloned().map(StoreChange::Queue).collect();
@@ -142,6 +145,36 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             }
         }
         Err(StoreError::Busy("another process keeps writing".into()).into())
+    }
+
+    /// What follows from an answer for the queue, with what came beside it from the feed.
+    fn take_answer(&mut self, now: i64, request_id: &str, answered: &Answered) -> Settlement {
+        let changes = answered.batch.as_ref().and_then(|b| b.changes.as_deref()).unwrap_or_default();
+        let mut response = answered.response.clone();
+        for result in &mut response.results {
+            if changes.iter().any(|c| c.id == result.id) {
+                result.outcome = OperationOutcome::Duplicate;
+            }
+        }
+        let mut settlement = self.engine.handle_response(now, request_id, &response);
+        let listed = self.settle_listed(changes);
+        settlement.changes.extend(listed.changes);
+        settlement.results.extend(listed.results);
+        settlement.events.extend(listed.events);
+        settlement
+    }
+
+    /// Operations of the queue that the feed lists have been accepted, whatever this device was told: their answer was
+    /// lost, or another device has offered them again after the server had lost them.
+    pub(crate) fn settle_listed(&mut self, changes: &[Change]) -> Settlement {
+        let queued = changes.iter().filter(|c| self.engine.operation(&c.id).is_some());
+        let results: Vec<OperationVerdict> =
+            queued.map(|c| OperationVerdict { id: c.id.clone(), outcome: OperationOutcome::Duplicate }).collect();
+        if results.is_empty() {
+            return Settlement::default();
+        }
+        let now = self.now();
+        self.engine.handle_response(now, "feed", &Response { results, ..Response::default() })
     }
 
     fn note_pulled(&mut self, batch: Option<&BatchResponse>) {
@@ -175,7 +208,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             }
             merge.changes(changes).await?;
             merge.cursor(cursor);
-            recovery = self.service.note_recovery(owner, batch.reset, changes).await?;
+            recovery = self.service.note_page(owner, batch.reset, changes, results).await?;
+        }
+        if batch.is_none() {
+            recovery = self.service.note_accepted(owner, results).await?;
         }
         let corrected = merge.results(rows, results).await?;
         let mut writes = merge.finish().await?;
@@ -228,7 +264,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     }
 
     /// Counts and tells what a settlement says.
-    fn record(&mut self, settlement: &Settlement, rows: &[QueuedOperation]) {
+    pub(crate) fn record(&mut self, settlement: &Settlement, rows: &[QueuedOperation]) {
         for result in &settlement.results {
             let row = rows.iter().find(|r| r.meta.id == result.id);
             let mut operation = BatchOperationResult {

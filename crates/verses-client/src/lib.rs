@@ -21,6 +21,7 @@ mod observe;
 mod pacing;
 mod platform;
 mod pull;
+mod recovery;
 mod results;
 mod service;
 mod session;

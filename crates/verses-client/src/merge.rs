@@ -233,15 +233,16 @@ async fn undo_profile<S: LocalStore>(
 /// An operation the server has lost: its id, its verse, itself.
 pub(crate) type Lost = (String, Option<VerseId>, Operation);
 
-/// Operations rebuilt from facts that the server has lost: events it does not list, and that are not waiting anyway.
+/// Operations rebuilt from facts that the server has lost: events it does not list, but for the `known` ones, which it
+/// has or which wait anyway.
 pub(crate) fn lost_events(
     events: &[StoredEvent],
     verses: &BTreeMap<VerseId, Verse>,
-    queued: &BTreeSet<String>,
+    known: &BTreeSet<String>,
 ) -> Vec<Lost> {
     events
         .iter()
-        .filter(|s| s.seq.is_none() && !queued.contains(s.event.operation_id.as_str()))
+        .filter(|s| s.seq.is_none() && !known.contains(s.event.operation_id.as_str()))
         .filter_map(|s| {
             Some((s.event.operation_id.to_string(), Some(s.event.verse_id), operation_of(&s.event, verses)?))
         })

@@ -1,33 +1,22 @@
-//! Fetching: the feed of changes, page by page, and recovery when the server has started a new history (it was restored
-//! from a backup, or replaced): what it lost is offered again under the same ids.
+//! Fetching: the feed of changes, page by page. What happens when the server has lost some is in `recovery`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use batchsync::{OperationStatus, QueuedMeta};
-use verses_core::{Operation, UnixMillis};
-use verses_protocol::{CHANGES_PATH, Change, ChangesResponse, ErrorCode, LookupData, OPERATIONS_PATH};
-use verses_store::{
-    LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
-};
+use verses_core::UnixMillis;
+use verses_protocol::{CHANGES_PATH, ChangesResponse, ErrorCode, LookupData, OPERATIONS_PATH};
+use verses_store::{LocalStore, QueuedOperation, StoreChange, StoreError, meta_key};
 
 use crate::answer;
 use crate::error::ClientError;
-use crate::merge::{self, Merge};
+use crate::merge::Merge;
 use crate::observe::SyncEvent;
 use crate::platform::Platform;
 use crate::results::PullResult;
 use crate::service::DataService;
 use crate::sync::SyncEngine;
 use crate::transport::{Method, Request, Response, Transport};
-use crate::write::{PROFILE_ENTITY, stamp_of, verse_entity};
+use crate::write::stamp_of;
 
 /// How often taking over a page is decided anew when another process writes meanwhile.
 const MAX_TRIES: u32 = 200;
-
-/// Key of the note that a recovery is under way for an owner: ids of the profile updates the server has listed so far.
-fn recovery_key(owner: &str) -> String {
-    format!("recovery/{owner}")
-}
 
 impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// Where the owner's pulling stands.
@@ -90,83 +79,6 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let response = self.transport.send(request(&renewed.access_token), None).await?;
         if response.status == 401 && answer::is_json(&response) { Err(ClientError::SignInNeeded) } else { Ok(response) }
     }
-
-    /// Notes, beside a page of changes, that a recovery begins or goes on.
-    pub(crate) async fn note_recovery(
-        &self,
-        owner: &str,
-        reset: bool,
-        changes: &[Change],
-    ) -> Result<Vec<StoreChange>, ClientError> {
-        let noted = self.store.meta(&recovery_key(owner)).await?;
-        if !reset && noted.is_none() {
-            return Ok(Vec::new());
-        }
-        let mut listed: BTreeSet<String> = match noted {
-            Some(text) if !reset => serde_json::from_str(&text).unwrap_or_default(),
-            _ => BTreeSet::new(),
-        };
-        let updates = changes.iter().filter(|c| matches!(c.operation, Operation::UpdateProfile(_)));
-        listed.extend(updates.map(|c| c.id.clone()));
-        let value = serde_json::to_string(&listed).unwrap_or_else(|_| "[]".to_owned());
-        Ok(vec![StoreChange::PutMeta { key: recovery_key(owner), value }])
-    }
-
-    /// After the last page of a recovery: queues again what the server did not list. Gives how many.
-    pub(crate) async fn finish_recovery(&self, owner: &str) -> Result<u64, ClientError> {
-        for _ in 0..MAX_TRIES {
-            let base = self.store.revision().await?;
-            let Some(noted) = self.store.meta(&recovery_key(owner)).await? else { return Ok(0) };
-            let listed: BTreeSet<String> = serde_json::from_str(&noted).unwrap_or_default();
-            let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
-            let queued: BTreeSet<String> = waiting.into_iter().map(|o| o.meta.id).collect();
-            let known: BTreeSet<String> = queued.union(&listed).cloned().collect();
-            let verses: BTreeMap<_, _> = self.store.verses(owner).await?.into_iter().map(|v| (v.id, v)).collect();
-            let mut lost = merge::lost_events(&self.store.events_without_seq(owner).await?, &verses, &queued);
-            lost.extend(merge::lost_profile_updates(&self.store.profile(owner).await?, &known));
-            let count = lost.len() as u64;
-            let mut changes = self.requeue(owner, lost);
-            changes.push(StoreChange::DeleteMeta { key: recovery_key(owner) });
-            match self.store.commit(Some(base), changes).await {
-                Ok(_) => return Ok(count),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Conflict.into())
-    }
-
-    fn requeue(&self, owner: &str, lost: Vec<merge::Lost>) -> Vec<StoreChange> {
-        let mut creations: BTreeMap<String, String> = BTreeMap::new();
-        let mut changes = Vec::with_capacity(lost.len() + 1);
-        for (id, verse_id, operation) in lost {
-            let entity = verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), verse_entity);
-            let is_creation = matches!(operation, Operation::CreateVerse(_));
-            let depends_on = if is_creation { None } else { creations.get(&entity).cloned() };
-            if is_creation {
-                creations.entry(entity.clone()).or_insert_with(|| id.clone());
-            }
-            let bytes = serde_json::to_vec(&operation).map_or(0, |b| b.len());
-            let meta = QueuedMeta {
-                position: 0,
-                id,
-                kind: operation.kind().as_str().to_owned(),
-                user_id: owner.to_owned(),
-                entity,
-                depends_on,
-                payload_bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-                queued_at: self.platform.now_ms(),
-                retry_count: 0,
-                // It reached the server once; the server has forgotten.
-                ever_sent: true,
-                status: OperationStatus::Pending,
-            };
-            let local_ref = verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), |v| format!("card/{v}"));
-            let row = QueuedOperation { meta, local_ref, payload_version: PAYLOAD_VERSION, data: operation };
-            changes.push(StoreChange::Enqueue(Box::new(NewQueuedOperation { operation: row })));
-        }
-        changes
-    }
 }
 
 impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
@@ -217,6 +129,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         page: &ChangesResponse,
         clock: Option<StoreChange>,
     ) -> Result<(), ClientError> {
+        let before = std::mem::replace(&mut self.stale, true);
+        let listed = self.settle_listed(&page.changes);
         for _ in 0..MAX_TRIES {
             let base = self.service.store.revision().await?;
             let mut merge = Merge::new(&self.service.store, owner);
@@ -226,11 +140,14 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             merge.changes(&page.changes).await?;
             merge.cursor(&page.cursor);
             let mut changes = merge.finish().await?;
-            changes.extend(self.service.note_recovery(owner, page.reset, &page.changes).await?);
+            changes.extend(self.service.note_page(owner, page.reset, &page.changes, &[]).await?);
             changes.extend(clock.clone());
+            changes.extend(listed.changes.iter().cloned().map(StoreChange::Queue));
             match self.service.store.commit(Some(base), changes).await {
                 Ok(committed) => {
                     self.saw(base, committed.revision);
+                    self.stale = before;
+                    self.record(&listed, &[]);
                     return Ok(());
                 }
                 Err(StoreError::Conflict) => {}

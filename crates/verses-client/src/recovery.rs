@@ -1,0 +1,160 @@
+//! Recovery: when the server has lost what it had accepted (it was restored from a backup, or replaced), it is offered
+//! again under the same ids.
+//!
+//! Usually the cursor shows it, and the feed begins anew: what it does not list is lost. Operations sent one by one are
+//! accepted ahead of the cursor, so a history may fit the cursor and still lack them: they are expected in the feed by id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use batchsync::{OperationStatus, QueuedMeta};
+use verses_core::Operation;
+use verses_protocol::{Change, OperationResult};
+use verses_store::{LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError};
+
+use crate::error::ClientError;
+use crate::merge;
+use crate::platform::Platform;
+use crate::service::DataService;
+use crate::transport::Transport;
+use crate::write::{PROFILE_ENTITY, verse_entity};
+
+/// How often a decision is made anew when another process writes meanwhile.
+const MAX_TRIES: u32 = 200;
+
+/// Key of the note that a recovery is under way for an owner: ids that the server is known to have, as
+/// far as events do not show it: profile updates it has listed, and what was sent meanwhile.
+fn recovery_key(owner: &str) -> String {
+    format!("recovery/{owner}")
+}
+
+/// Key of the ids that were accepted one by one and that the feed has not listed yet.
+fn expected_key(owner: &str) -> String {
+    format!("expected/{owner}")
+}
+
+fn put_ids(key: String, ids: &BTreeSet<String>) -> StoreChange {
+    let value = serde_json::to_string(ids).unwrap_or_else(|_| "[]".to_owned());
+    StoreChange::PutMeta { key, value }
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
+    async fn ids(&self, key: &str) -> Result<Option<BTreeSet<String>>, ClientError> {
+        // A damaged note is as good as an empty one: everything in it is listed or offered again.
+        Ok(self.store.meta(key).await?.map(|text| serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    /// Notes operations that were accepted one by one.
+    pub(crate) async fn note_accepted(
+        &self,
+        owner: &str,
+        results: &[OperationResult],
+    ) -> Result<Vec<StoreChange>, ClientError> {
+        let mut expected = self.ids(&expected_key(owner)).await?.unwrap_or_default();
+        let before = expected.len();
+        expected.extend(results.iter().filter(|r| r.success).map(|r| r.id.clone()));
+        Ok(if expected.len() > before { vec![put_ids(expected_key(owner), &expected)] } else { Vec::new() })
+    }
+
+    /// Notes, beside a page of changes, what it listed, and that a recovery begins or goes on. A page that comes with
+    /// the answer to a batch leaves out what that batch brought: `results`.
+    pub(crate) async fn note_page(
+        &self,
+        owner: &str,
+        reset: bool,
+        changes: &[Change],
+        results: &[OperationResult],
+    ) -> Result<Vec<StoreChange>, ClientError> {
+        let mut writes = Vec::new();
+        if let Some(mut expected) = self.ids(&expected_key(owner)).await? {
+            expected.retain(|id| changes.iter().all(|c| c.id != *id));
+            // After a reset everything not listed is offered again, these among them.
+            let key = expected_key(owner);
+            let done = reset || expected.is_empty();
+            writes.push(if done { StoreChange::DeleteMeta { key } } else { put_ids(key, &expected) });
+        }
+        let noted = self.ids(&recovery_key(owner)).await?;
+        if reset || noted.is_some() {
+            let mut listed = noted.filter(|_| !reset).unwrap_or_default();
+            let updates = changes.iter().filter(|c| matches!(c.operation, Operation::UpdateProfile(_)));
+            listed.extend(updates.map(|c| c.id.clone()));
+            listed.extend(results.iter().filter(|r| r.success).map(|r| r.id.clone()));
+            writes.push(put_ids(recovery_key(owner), &listed));
+        }
+        Ok(writes)
+    }
+
+    /// After the last page of the feed: queues again what the server has lost. Gives how many.
+    pub(crate) async fn finish_recovery(&self, owner: &str) -> Result<u64, ClientError> {
+        for _ in 0..MAX_TRIES {
+            let base = self.store.revision().await?;
+            let listed = self.ids(&recovery_key(owner)).await?;
+            let expected = self.ids(&expected_key(owner)).await?;
+            if listed.is_none() && expected.is_none() {
+                return Ok(0);
+            }
+            let lost = self.lost(owner, listed, expected).await?;
+            let count = lost.len() as u64;
+            let mut changes = self.requeue(owner, lost);
+            changes.push(StoreChange::DeleteMeta { key: recovery_key(owner) });
+            changes.push(StoreChange::DeleteMeta { key: expected_key(owner) });
+            match self.store.commit(Some(base), changes).await {
+                Ok(_) => return Ok(count),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// What the server has lost: after a reset everything it did not list, else what it should have listed.
+    async fn lost(
+        &self,
+        owner: &str,
+        listed: Option<BTreeSet<String>>,
+        expected: Option<BTreeSet<String>>,
+    ) -> Result<Vec<merge::Lost>, ClientError> {
+        let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
+        let queued: BTreeSet<String> = waiting.into_iter().map(|o| o.meta.id).collect();
+        let verses: BTreeMap<_, _> = self.store.verses(owner).await?.into_iter().map(|v| (v.id, v)).collect();
+        let known = queued.union(listed.as_ref().unwrap_or(&BTreeSet::new())).cloned().collect();
+        let mut lost = merge::lost_events(&self.store.events_without_seq(owner).await?, &verses, &known);
+        lost.extend(merge::lost_profile_updates(&self.store.profile(owner).await?, &known));
+        if listed.is_none() {
+            let expected = expected.unwrap_or_default();
+            lost.retain(|(id, _, _)| expected.contains(id));
+        }
+        Ok(lost)
+    }
+
+    fn requeue(&self, owner: &str, lost: Vec<merge::Lost>) -> Vec<StoreChange> {
+        let mut creations: BTreeMap<String, String> = BTreeMap::new();
+        let mut changes = Vec::with_capacity(lost.len() + 1);
+        for (id, verse_id, operation) in lost {
+            let entity = verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), verse_entity);
+            let is_creation = matches!(operation, Operation::CreateVerse(_));
+            let depends_on = if is_creation { None } else { creations.get(&entity).cloned() };
+            if is_creation {
+                creations.entry(entity.clone()).or_insert_with(|| id.clone());
+            }
+            let bytes = serde_json::to_vec(&operation).map_or(0, |b| b.len());
+            let meta = QueuedMeta {
+                position: 0,
+                id,
+                kind: operation.kind().as_str().to_owned(),
+                user_id: owner.to_owned(),
+                entity,
+                depends_on,
+                payload_bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+                queued_at: self.platform.now_ms(),
+                retry_count: 0,
+                // It reached the server once; the server has forgotten.
+                ever_sent: true,
+                status: OperationStatus::Pending,
+            };
+            let local_ref = verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), |v| format!("card/{v}"));
+            let row = QueuedOperation { meta, local_ref, payload_version: PAYLOAD_VERSION, data: operation };
+            changes.push(StoreChange::Enqueue(Box::new(NewQueuedOperation { operation: row })));
+        }
+        changes
+    }
+}
