@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use batchsync::{Event, WaitReason};
+use batchsync::{Event, FaultClass, WaitReason};
 use indicatif::{MultiProgress, ProgressBar};
 use verses_client::{Drained, Hints, HttpTransport, Native, Observer, SyncEngine, SyncEvent, SyncOptions, SyncResult};
 use verses_store::LocalStore;
@@ -166,6 +166,26 @@ fn stopped_by(drained: Drained) -> &'static str {
     }
 }
 
+/// What went wrong with a request, in words.
+fn words(class: FaultClass) -> &'static str {
+    match class {
+        FaultClass::Offline => "the server cannot be reached",
+        FaultClass::Network => "the connection broke, or something else answered",
+        FaultClass::Server => "the server is in trouble",
+        FaultClass::Throttled => "the server asked to wait",
+        FaultClass::TooLarge => "the server takes less at once",
+        FaultClass::Auth => "the token has expired or is refused",
+        FaultClass::Session => "the token is another account's",
+        FaultClass::ForbiddenOperation => "the server forbids this operation",
+        FaultClass::BatchUnsupported => "the server takes no batches",
+        FaultClass::BatchShape => "the server refuses the batch as a whole",
+        FaultClass::InvalidOperation => "the server refuses this operation",
+        FaultClass::Upgrade => "the server needs a newer version of this program",
+        FaultClass::Storage => "this device's store failed",
+        FaultClass::Cancelled => "it was called off",
+    }
+}
+
 #[derive(serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
@@ -273,8 +293,8 @@ impl View {
     fn show_engine(&self, event: &Event) {
         let text = match event {
             Event::RequestFailed { class, retry_at, .. } => {
-                let next = if retry_at.is_some() { "; tried again" } else { "" };
-                format!("a request failed ({class:?}){next}")
+                let next = if retry_at.is_some() { "; what it carried is sent again" } else { "" };
+                format!("a request failed: {}{next}", words(*class))
             }
             Event::BatchEndpointLost { .. } => "the server takes no batches now: sending one by one".to_owned(),
             Event::BatchEndpointRestored => "the server takes batches again".to_owned(),

@@ -170,7 +170,7 @@ fn without_a_server_the_work_is_kept_and_the_exit_code_is_five() {
     let device = server.device("ann");
     device.add(&TEN);
     server.kill();
-    device.run(&["sync"]).says(5, &["cannot be reached", "saved on this device"]);
+    device.run(&["sync"]).says(5, &["a request failed: the server cannot be reached", "saved on this device"]);
     device.run(&["sync", "--pull-only"]).says(5, &["cannot reach", &server.url]);
     device.run(&["lookup", "John 3:16", "--remote"]).says(5, &[]);
     device.run(&["login", "--email", "ann@example.org"]).says(5, &[]);

@@ -9,5 +9,5 @@ mod contract;
 mod delivery;
 mod failures;
 mod processes;
-mod wire;
 mod recovery;
+mod wire;

@@ -107,19 +107,31 @@ fn every_other_answer_lost_still_ends_with_each_operation_once() {
 }
 
 #[test]
-fn an_operation_too_large_for_the_server_goes_to_the_inbox_alone() {
-    let server = Server::start();
-    let device = server.device("eve");
-    device.add(&TEN);
+fn a_text_too_long_to_send_is_refused_before_it_is_saved() {
+    let device = Device::new("http://127.0.0.1:9");
     let text = "word ".repeat(20_000);
-    let refused = device.run(&["add", "My own passage", "--text", &text]);
-    if refused.status == 0 {
-        device.run(&["sync", "--patience", "60"]).says(3, &["My own passage"]);
-    } else {
-        refused.says(2, &["My own passage"]);
-        device.ok(&["sync"]);
-    }
-    assert_eq!(server.count("verse_cards"), 10);
+    device.run(&["add", "My own passage", "--text", &text]).says(2, &["My own passage", "shorten it"]);
+    assert_eq!(device.waiting(), 0);
+}
+
+#[test]
+fn one_operation_that_a_proxy_never_lets_through_goes_to_the_inbox_alone() {
+    let server = Server::start();
+    let proxy = Proxy::to(&server.url);
+    let device = Device::new(&proxy.url);
+    device.ok(&["signup", "--email", "eve@example.org"]);
+    device.add(&TEN);
+    let large = |body: &serde_json::Value| body.to_string().contains(TEN[4]);
+    proxy.rule(move |seen| match seen.carries_operations() && large(&seen.body) {
+        true => Action::Answer(413, Vec::new(), "too large".into()),
+        false => Action::Pass,
+    });
+
+    device.run(&["sync", "--patience", "60"]).says(3, &[TEN[4]]);
+
+    let failed = device.json(&["queue", "list", "--failed"]);
+    assert_eq!((len(&failed), failed[0]["reason"].as_str()), (1, Some("too_large")), "{failed}");
+    assert_eq!(server.count("verse_cards"), 9);
 }
 
 #[test]
