@@ -5,7 +5,7 @@ use batchsync::{
     OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
     Settlement, Signal,
 };
-use verses_protocol::{BatchResponse, Change, OPERATIONS_PATH, OperationResult};
+use verses_protocol::{BatchResponse, Change, OPERATIONS_PATH};
 use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError};
 
 use crate::clock;
@@ -72,7 +72,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             _ => wire::read_batch(answer),
         };
         match outcome {
-            Outcome::Answered(answered) => self.settle(&request_id, &rows, *answered, &request.owner, sent_at).await,
+            Outcome::Answered(mut answered) => {
+                answered.from_start = is_batch && !with_cursor;
+                self.settle(&request_id, &rows, *answered, &request.owner, sent_at).await
+            }
             Outcome::Fault(signal) if with_cursor && wire::is_invalid_cursor(&signal) => {
                 // The cursor is at fault, not the batch: it goes again without one, at no cost.
                 self.service.forget_cursor(&request.owner).await?;
@@ -126,7 +129,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let base = self.service.store.revision().await?;
             let mut changes: Vec<StoreChange> = settlement.changes.iter().cloned().map(StoreChange::Queue).collect();
             changes.extend(clock.clone());
-            changes.extend(self.take_over(owner, rows, &answered.results, answered.batch.as_ref()).await?);
+            changes.extend(self.take_over(owner, rows, &answered).await?);
             match self.service.store.commit(Some(base), changes).await {
                 Ok(committed) => {
                     self.saw(base, committed.revision);
@@ -195,20 +198,21 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         &self,
         owner: &str,
         rows: &[QueuedOperation],
-        results: &[OperationResult],
-        batch: Option<&BatchResponse>,
+        answered: &Answered,
     ) -> Result<Vec<StoreChange>, ClientError> {
+        let (results, batch) = (answered.results.as_slice(), answered.batch.as_ref());
         let mut merge = Merge::new(&self.service.store, owner);
         let mut recovery = Vec::new();
         if let Some(batch) = batch
             && let (Some(changes), Some(cursor)) = (&batch.changes, &batch.cursor)
         {
-            if batch.reset {
+            let starts_over = batch.reset || answered.from_start;
+            if starts_over {
                 merge.reset();
             }
             merge.changes(changes).await?;
             merge.cursor(cursor);
-            recovery = self.service.note_page(owner, batch.reset, changes, results).await?;
+            recovery = self.service.note_page(owner, starts_over, changes, results).await?;
         }
         if batch.is_none() {
             recovery = self.service.note_accepted(owner, results).await?;

@@ -110,7 +110,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 read => read?,
             };
             let clock = self.clock_change(page.server_time.0, sent_at, self.now());
-            self.take_page(&owner, &page, clock).await?;
+            self.take_page(&owner, &page, cursor.is_none(), clock).await?;
             result.pages += 1;
             result.changes += page.changes.len() as u64;
             result.was_reset |= page.reset;
@@ -127,6 +127,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         &mut self,
         owner: &str,
         page: &ChangesResponse,
+        from_start: bool,
         clock: Option<StoreChange>,
     ) -> Result<(), ClientError> {
         let before = std::mem::replace(&mut self.stale, true);
@@ -134,13 +135,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         for _ in 0..MAX_TRIES {
             let base = self.service.store.revision().await?;
             let mut merge = Merge::new(&self.service.store, owner);
-            if page.reset {
+            // From the beginning, for whatever reason: what the feed does not list is lost.
+            let starts_over = page.reset || from_start;
+            if starts_over {
                 merge.reset();
             }
             merge.changes(&page.changes).await?;
             merge.cursor(&page.cursor);
             let mut changes = merge.finish().await?;
-            changes.extend(self.service.note_page(owner, page.reset, &page.changes, &[]).await?);
+            changes.extend(self.service.note_page(owner, starts_over, &page.changes, &[]).await?);
             changes.extend(clock.clone());
             changes.extend(listed.changes.iter().cloned().map(StoreChange::Queue));
             match self.service.store.commit(Some(base), changes).await {

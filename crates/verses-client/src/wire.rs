@@ -32,6 +32,8 @@ pub(crate) struct Answered {
     pub(crate) results: Vec<OperationResult>,
     /// The batch's answer, if it was a batch; its results are in `results`.
     pub(crate) batch: Option<BatchResponse>,
+    /// Whether the changes in it begin at the beginning, because no cursor was sent. For the caller to say.
+    pub(crate) from_start: bool,
 }
 
 /// The body of a batch.
@@ -91,7 +93,7 @@ pub(crate) fn read_batch(answer: Result<Response, TransportError>) -> Outcome {
         Ok(mut batch) => {
             let results = std::mem::take(&mut batch.results);
             let engine = engine_response(&response, &results);
-            Outcome::Answered(Box::new(Answered { response: engine, results, batch: Some(batch) }))
+            Outcome::Answered(Box::new(Answered { response: engine, results, batch: Some(batch), from_start: false }))
         }
         Err(_) => Outcome::Fault(Signal::UnexpectedBody),
     }
@@ -117,7 +119,7 @@ pub(crate) fn read_individual(id: &str, answer: Result<Response, TransportError>
     };
     let results = vec![result];
     let engine = engine_response(&response, &results);
-    Outcome::Answered(Box::new(Answered { response: engine, results, batch: None }))
+    Outcome::Answered(Box::new(Answered { response: engine, results, batch: None, from_start: false }))
 }
 
 fn success(id: &str, data: Value) -> OperationResult {

@@ -273,6 +273,9 @@ async fn one_operation_that_must_wait_does_not_keep_the_device_from_fetching() {
     add_many(&two, 3).await;
     two.sync().await;
     // A review of a card the server does not know waits for its own reason.
+    one.sync().await;
+    add_many(&two, 6).await;
+    two.sync().await;
     let verse = add(&one, &["John 3:16"]).await[0];
     let review = one.service.record_review(verse, true, None).await.unwrap();
     let creation = one.queue().remove(0);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use verses_client::{
-    ClientConfig, DataService, NewVerse, NoTexts, Observer, SyncEngine, SyncEvent, SyncOptions, SyncResult,
+    CardWithVerse, ClientConfig, DataService, DualWriteResult, NewVerse, NoTexts, Observer, SyncEngine, SyncEvent,
+    SyncOptions, SyncResult,
 };
 use verses_core::VerseId;
 use verses_protocol::UserCard;
@@ -87,7 +88,11 @@ pub(crate) fn new_verse(reference: &str) -> NewVerse {
 pub(crate) async fn add(device: &Device, references: &[&str]) -> Vec<VerseId> {
     let verses: Vec<NewVerse> = references.iter().map(|r| new_verse(r)).collect();
     let results = device.service.add_verses(&verses, |_| {}).await.unwrap();
-    results.into_iter().map(|r| r.local.or(r.existing).unwrap().card.verse_id).collect()
+    let verse = |r: DualWriteResult<CardWithVerse>| match r.local.or(r.existing) {
+        Some(card) => card.card.verse_id,
+        None => panic!("not added: {:?}", r.errors),
+    };
+    results.into_iter().map(verse).collect()
 }
 
 /// Adds the first `count` verses of Psalm 119.

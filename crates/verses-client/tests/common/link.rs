@@ -126,6 +126,12 @@ impl Link {
         }
     }
 
+    pub(crate) fn stop_faults(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.next.clear();
+        state.always.clear();
+    }
+
     /// Everything sent so far, of this route.
     pub(crate) fn sent(&self, route: Route) -> Vec<Sent> {
         self.state.lock().unwrap().sent.iter().filter(|s| s.route == route).cloned().collect()

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
-use verses_core::UnixMillis;
+use verses_core::{CardEvent, OperationId, UnixMillis};
 use verses_protocol::{BatchOperation, BatchRequest, CHANGES_PATH, Limits, OPERATIONS_PATH, UserCard};
 use verses_server::service::{Service, ServiceError};
 use verses_server::storage::UserId;
@@ -109,6 +109,15 @@ impl Server {
     /// Ids of accepted operations, in the order of acceptance.
     pub(crate) fn history(&self, user: &str) -> Vec<String> {
         self.export(user).history.into_iter().map(|c| c.id).collect()
+    }
+
+    /// Every event the server holds, by operation.
+    pub(crate) fn events(&self, user: &str) -> BTreeMap<String, CardEvent> {
+        let event = |c: verses_protocol::Change| {
+            let id = OperationId::new(c.id.clone()).unwrap();
+            Some((c.id, CardEvent::from_operation(&id, &c.operation, c.verse.map(|v| v.id))?))
+        };
+        self.export(user).history.into_iter().filter_map(event).collect()
     }
 
     pub(crate) fn answer(&self, method: &str, path: &str, bearer: Option<&str>, body: Option<&Value>) -> Answer {
