@@ -99,10 +99,11 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
             accepted = accept(&listener, &places) => accepted,
         };
         let (stream, address, place) = accepted;
-        let service = router.clone().map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        let with_address = move |mut request: hyper::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(address));
             request
-        });
+        };
+        let service = router.clone().map_request(with_address).map_response(http::allow_options);
         let builder = Arc::clone(&builder);
         let watcher = graceful.watcher();
         let patience = Duration::from_millis(config.header_timeout_ms);

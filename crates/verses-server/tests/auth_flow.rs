@@ -6,7 +6,10 @@ mod http;
 
 use http::{Answer, CHANGES, Server, config, send, start, start_with};
 use serde_json::{Value, json};
+use verses_core::UnixMillis;
+use verses_protocol::auth::Credentials;
 use verses_server::ServerConfig;
+use verses_server::auth::{Auth, AuthBackend};
 
 const PASSWORD: &str = "correct horse";
 
@@ -130,6 +133,29 @@ async fn refresh_tokens_rotate_and_a_lost_answer_signs_nobody_out() {
     }
     assert_eq!(functions_status(&server, access(&third)).await, 200);
     server.stop().await;
+}
+
+/// Over the accounts themselves, where time is an argument.
+#[tokio::test]
+async fn a_token_used_long_ago_ends_the_session_except_shortly_after() {
+    let auth = Auth::open(AuthBackend::memory(), None, 3_600).await.unwrap();
+    let start = 1_772_452_800_000;
+    let at = |after_ms: i64| UnixMillis(start + after_ms);
+    let first = auth.sign_up(Credentials::default(), at(0)).await.unwrap();
+    let second = auth.refresh(refresher(&first), at(1_000)).await.unwrap();
+    let third = auth.refresh(refresher(&second), at(2_000)).await.unwrap();
+    // The last refresh was at 2 s: until 12 s an older token may come from another tab.
+    let tab = auth.refresh(refresher(&first), at(12_000)).await.unwrap();
+    assert_eq!(refresher(&tab), refresher(&third));
+    // The one before the newest is good for ever: its answer may have been lost.
+    let lost = auth.refresh(refresher(&second), at(90_000_000)).await.unwrap();
+    assert_eq!(refresher(&lost), refresher(&third));
+    let verified = auth.verify(access(&third), at(3_000)).await.unwrap();
+    let stolen = auth.refresh(refresher(&first), at(12_001)).await.unwrap_err();
+    assert_eq!((stolen.code(), stolen.status()), ("refresh_token_already_used", 400));
+    assert_eq!(auth.refresh(refresher(&third), at(12_002)).await.unwrap_err().code(), "refresh_token_not_found");
+    assert_eq!(auth.verify(access(&third), at(12_002)).await.unwrap_err().code(), "session_not_found");
+    assert!(verified.session.is_some());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HeaderName, ORIGIN, VARY};
+use axum::http::header::{ALLOW, HeaderName, ORIGIN, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -93,6 +93,15 @@ pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Requ
     headers.insert(REQUEST_ID, id);
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Adds OPTIONS, which is answered before the routes, to the methods of a 405. The router writes them outside its layers.
+pub(crate) fn allow_options(mut response: Response) -> Response {
+    let own = response.headers().get(ALLOW).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty());
+    if let Some(Ok(all)) = own.map(|own| HeaderValue::from_str(&format!("{own}, OPTIONS"))) {
+        response.headers_mut().insert(ALLOW, all);
+    }
     response
 }
 

@@ -31,6 +31,8 @@ use crate::config::ServerConfig;
 use crate::service::Service;
 use crate::storage::{Storage, UserId};
 
+pub(crate) use self::layers::allow_options;
+
 use self::events::Hub;
 use self::layers::Layers;
 use self::metrics::Metrics;
