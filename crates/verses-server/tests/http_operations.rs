@@ -19,7 +19,7 @@ const LEVEL_4: &str = r#"{
         "data": {"reference": "Test 1:1", "text": "Test verse"}
       },
       {
-        "id": "op-2", 
+        "id": "op-2",
         "type": "lookup",
         "data": {"reference": "John 3:16"}
       }
