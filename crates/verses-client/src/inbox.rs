@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use batchsync::{ChildPolicy, CommandError, Engine, Explanation, FailureReason, OperationStatus};
-use verses_core::Operation;
+use verses_core::{CardEventKind, Operation, OperationKind};
 use verses_store::{LocalStore, QueuedOperation, StoreChange, StoreError};
 
 use crate::error::ClientError;
@@ -75,7 +75,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let base = self.store.revision().await?;
             let mut engine = self.engine().await?;
             let now = self.platform.now_ms();
-            let ordered = in_queue_order(&engine, ids)?;
+            let with_homeless = self.with_homeless(&engine, ids).await?;
+            let ordered = in_queue_order(&engine, &with_homeless)?;
             let mut all: BTreeSet<String> = BTreeSet::new();
             for id in &ordered {
                 all.extend(engine.dependants(id));
@@ -99,6 +100,27 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// The ids, and the operations about cards that would be left without a creation: they could never be applied.
+    async fn with_homeless(&self, engine: &Engine, ids: &[String]) -> Result<Vec<String>, ClientError> {
+        let mut all = ids.to_vec();
+        for id in ids {
+            let Some(known) = engine.operation(id).filter(|o| o.kind == OperationKind::CreateVerse.as_str()) else {
+                continue;
+            };
+            let Some(verse_id) = crate::write::verse_of_entity(&known.entity) else { continue };
+            let events = self.store.events(&known.user_id, verse_id).await?;
+            let created = events.iter().any(|s| {
+                let stays = s.seq.is_some() || ids.iter().all(|id| id != s.event.operation_id.as_str());
+                stays && s.event.kind == CardEventKind::Created
+            });
+            if !created {
+                let about_it = self.store.queued_for_entity(&known.user_id, &known.entity).await?;
+                all.extend(about_it.into_iter().map(|m| m.id).filter(|id| engine.operation(id).is_some()));
+            }
+        }
+        Ok(all)
     }
 
     /// A request that is under way may bring back what is discarded meanwhile: its answer must come first.

@@ -7,7 +7,7 @@ use verses_core::{
     CardAction, CardEvent, CardEventKind, CreateVerse, EventKey, Merged, Operation, OperationId, Profile, RecordReview,
     SetPhase, UnixMillis, UpdateProfile, Verse, VerseId, fold,
 };
-use verses_protocol::{Change, CorrectedStamp, OperationResult, ProfileView};
+use verses_protocol::{Change, CorrectedStamp, OperationResult};
 use verses_store::{LocalStore, QueuedOperation, StoreChange, StoredEvent, meta_key};
 
 use crate::error::ClientError;
@@ -20,11 +20,13 @@ pub(crate) struct Merge<'a, S> {
     /// Events to be added or replaced, by verse and operation.
     events: BTreeMap<VerseId, BTreeMap<OperationId, CardEvent>>,
     profile: Option<Profile>,
+    /// Something the feed has listed may have lost against a stamp that turned out to be wrong: read it again.
+    reread: bool,
 }
 
 impl<'a, S: LocalStore> Merge<'a, S> {
     pub(crate) fn new(store: &'a S, owner: &'a str) -> Self {
-        Self { store, owner, changes: Vec::new(), events: BTreeMap::new(), profile: None }
+        Self { store, owner, changes: Vec::new(), events: BTreeMap::new(), profile: None, reread: false }
     }
 
     /// The server started a new history: forget which events it had before it tells again.
@@ -46,7 +48,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
             if let Operation::UpdateProfile(update) = &change.operation {
                 let key = EventKey { occurred_at: update.occurred_at, operation_id: id };
                 let mut profile = self.take_profile().await?;
-                correct_profile(&mut profile, &key, None);
+                self.reread |= correct_profile(&mut profile, &key);
                 profile.merge(&key, update);
                 self.profile = Some(profile);
                 continue;
@@ -79,15 +81,18 @@ impl<'a, S: LocalStore> Merge<'a, S> {
             }
             let corrected =
                 data.get("corrected").and_then(|c| serde_json::from_value::<CorrectedStamp>(c.clone()).ok());
-            let Some(stamp) = corrected else { continue };
-            latest = latest.max(Some(stamp.occurred_at));
-            if let (Operation::UpdateProfile(_), Ok(operation_id)) = (&operation.data, OperationId::new(&*result.id)) {
-                let key = EventKey { occurred_at: stamp.occurred_at, operation_id };
-                let there = data.get("profile").and_then(|p| serde_json::from_value::<ProfileView>(p.clone()).ok());
+            latest = latest.max(corrected.as_ref().map(|stamp| stamp.occurred_at));
+            if let (Operation::UpdateProfile(update), Ok(operation_id)) =
+                (&operation.data, OperationId::new(&*result.id))
+            {
+                let occurred_at = corrected.as_ref().map_or(update.occurred_at, |stamp| stamp.occurred_at);
+                let key = EventKey { occurred_at, operation_id };
                 let mut profile = self.take_profile().await?;
-                correct_profile(&mut profile, &key, there.as_ref());
+                self.reread |= correct_profile(&mut profile, &key);
+                // A stamp that has been corrected since may have hidden this one.
+                profile.merge(&key, update);
                 self.profile = Some(profile);
-            } else {
+            } else if let Some(stamp) = corrected {
                 self.restamp(operation, verse.as_ref().map(|v| v.id), &stamp);
             }
         }
@@ -135,32 +140,40 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         if let Some(profile) = self.profile.take() {
             self.changes.push(StoreChange::PutProfile { owner: self.owner.to_owned(), profile });
         }
+        if self.reread {
+            self.changes.push(StoreChange::DeleteMeta { key: meta_key::cursor(self.owner) });
+        }
         Ok(self.changes)
     }
 }
 
 /// The server corrected the stamp of an update: the fields it set on this device take the corrected one, or they would
-/// win against everything set until the wrong one. With the server's profile, a field that lost there takes what won.
-fn correct_profile(profile: &mut Profile, key: &EventKey, there: Option<&ProfileView>) {
-    fn correct<T: Clone>(field: &mut Merged<T>, key: &EventKey, there: Option<&Option<T>>) {
-        if field.set_by.as_ref().is_some_and(|by| by.operation_id == key.operation_id && by != key) {
+/// win against everything set until the wrong one. Whether any did.
+fn correct_profile(profile: &mut Profile, key: &EventKey) -> bool {
+    fn correct<T>(field: &mut Merged<T>, key: &EventKey) -> bool {
+        let wrong = field.set_by.as_ref().is_some_and(|by| by.operation_id == key.operation_id && by != key);
+        if wrong {
             field.set_by = Some(key.clone());
-            if let Some(Some(value)) = there {
-                field.value = Some(value.clone());
-            }
         }
+        wrong
     }
-    correct(&mut profile.full_name, key, there.map(|t| &t.full_name));
-    correct(&mut profile.preferred_translation, key, there.map(|t| &t.preferred_translation));
-    correct(&mut profile.reference_display_mode, key, there.map(|t| &t.reference_display_mode));
-    correct(&mut profile.timezone, key, there.map(|t| &t.timezone));
+    let fields = [
+        correct(&mut profile.full_name, key),
+        correct(&mut profile.preferred_translation, key),
+        correct(&mut profile.reference_display_mode, key),
+        correct(&mut profile.timezone, key),
+    ];
     let set_by = [
         &profile.full_name.set_by,
         &profile.preferred_translation.set_by,
         &profile.reference_display_mode.set_by,
         &profile.timezone.set_by,
     ];
-    profile.updated_at = set_by.into_iter().flatten().map(|by| by.occurred_at).max();
+    let any = fields.contains(&true);
+    if any {
+        profile.updated_at = set_by.into_iter().flatten().map(|by| by.occurred_at).max();
+    }
+    any
 }
 
 /// Undoes the effect of operations that are given up: their events go, and each card is folded from the others. A card

@@ -27,7 +27,7 @@ pub enum SyncEvent {
         /// Of so many.
         total: u64,
     },
-    /// A request ended.
+    /// A request was answered, operation by operation. One that failed as a whole is told by the engine's event.
     RequestEnded {
         /// Its id.
         request_id: String,

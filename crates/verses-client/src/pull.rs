@@ -115,7 +115,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             result.changes += page.changes.len() as u64;
             result.was_reset |= page.reset;
             self.tell(&SyncEvent::Pulled { changes: page.changes.len() });
-            if !page.has_more {
+            // Without a cursor the feed must be read again, once.
+            if !page.has_more && self.service.cursor(&owner).await?.is_some() {
                 break;
             }
         }

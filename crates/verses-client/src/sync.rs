@@ -373,8 +373,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     /// What has not come with the answers to batches.
     async fn fetch_the_rest(&mut self) -> Result<PullResult, ClientError> {
         let mut result = self.pulled;
-        if self.pulled_all {
-            let owner = self.service.owner().await?;
+        let owner = self.service.owner().await?;
+        if self.pulled_all && self.service.cursor(&owner).await?.is_some() {
             result.offered_again = self.service.finish_recovery(&owner).await?;
             return Ok(result);
         }

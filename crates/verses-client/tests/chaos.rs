@@ -80,7 +80,7 @@ impl Run {
             12 => device.clock.set_skew_ms(self.roll(20 * 24 * 3_600_000) as i64 - 10 * 24 * 3_600_000),
             13 => self.backups.push(self.server.backup()),
             14 if self.roll(3) == 0 => {
-                self.server.restore(self.backups[self.roll(self.backups.len() as u64) as usize].backup())
+                self.server.restore(self.backups[self.roll(self.backups.len() as u64) as usize].backup());
             }
             15 => self.kill_in_the_middle(&device).await,
             16 => {
@@ -163,7 +163,8 @@ impl Run {
 
 #[tokio::test]
 async fn whatever_happened_everybody_agrees_once_the_faults_are_over() {
-    for seed in 1..=60 {
+    // The last ones have found faults of their own.
+    for seed in (1..=60).chain([72, 1073, 1721]) {
         let mut run = Run::new(seed).await;
         for _ in 0..STEPS {
             run.step().await;

@@ -317,3 +317,39 @@ async fn progress_never_counts_a_failed_operation_as_synced() {
     let failed = seen.iter().filter(|e| matches!(e, SyncEvent::OperationFailed { .. })).count();
     assert_eq!(failed, 2);
 }
+
+#[tokio::test]
+async fn a_lookup_asks_the_server_and_changes_nothing() {
+    let (_, server, device) = signed_up().await;
+    let found = device.service.lookup_remote("Jn 3.16", Some("KJV")).await.unwrap();
+    let verse = found.verse.unwrap();
+    assert!(verse.is_verified && verse.text.contains("loved the world"), "{verse:?}");
+    assert!(found.user_card.is_none());
+    let error = device.service.lookup_remote("no such place", None).await.unwrap_err();
+    assert!(matches!(&error, ClientError::Server { code, .. } if code == "invalid_reference"), "{error}");
+    assert!(!error.is_retryable());
+    server.end_sessions();
+    device.service.lookup_remote("John 3:16", None).await.unwrap_err();
+    assert!(device.queue().is_empty() && server.history(&device.user().await).is_empty());
+}
+
+#[tokio::test]
+async fn what_is_due_what_was_reviewed_and_what_is_on_its_way_can_be_read() {
+    let (world, _, device) = signed_up().await;
+    let ids = add(&device, &["John 3:16", "Psalm 23:1", "Romans 8:28"]).await;
+    world.advance(24 * 3_600_000);
+    device.service.record_review(ids[0], true, Some(4)).await.unwrap();
+    device.service.archive(ids[1], true).await.unwrap();
+    let today = device.service.today(None).await.unwrap();
+    let due: Vec<_> = device.service.due(today).await.unwrap().into_iter().map(|c| c.card.verse_id).collect();
+    assert_eq!(due, [ids[2]]);
+    assert_eq!(device.service.library().await.unwrap().len(), 3);
+    let logs = device.service.review_logs(10).await.unwrap();
+    assert_eq!((logs.len(), logs[0].event.verse_id), (1, ids[0]));
+    let totals = device.service.queue_totals().await.unwrap();
+    assert_eq!((totals.waiting, totals.failed), (5, 0));
+    device.sync().await;
+    assert_eq!(device.service.queue_totals().await.unwrap().waiting, 0);
+    let journal = device.service.journal(10).await.unwrap();
+    assert_eq!(journal.len(), 5);
+}
