@@ -107,11 +107,14 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         let builder = Arc::clone(&builder);
         let watcher = graceful.watcher();
         let patience = Duration::from_millis(config.header_timeout_ms);
+        let mut stopped = stopping.subscribe();
         tokio::spawn(async move {
             let _place = place;
             // The head's time limit starts when the protocol is known: a silent client must not hold a place before.
-            if tokio::time::timeout(patience, speaks(&stream)).await.is_err() {
-                return;
+            tokio::select! {
+                spoken = tokio::time::timeout(patience, speaks(&stream)) => if spoken.is_err() { return },
+                // Nothing is in flight on it: it does not hold up the stop.
+                _ = stopped.changed() => return,
             }
             let connection =
                 builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));

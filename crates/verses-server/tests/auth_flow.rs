@@ -4,7 +4,7 @@
 #[path = "common/http.rs"]
 mod http;
 
-use http::{Answer, CHANGES, Server, config, send, start, start_with};
+use http::{ALICE, Answer, CHANGES, Server, config, send, start, start_with, token};
 use serde_json::{Value, json};
 use verses_core::UnixMillis;
 use verses_protocol::auth::Credentials;
@@ -277,5 +277,38 @@ async fn guessing_is_slowed_down_and_refreshing_is_not() {
     for _ in 0..5 {
         refresh(&server, refresher(&session)).await.ok();
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_refresh_that_could_not_be_read_is_no_verdict_on_the_token() {
+    let server = start().await;
+    let large = format!("{{\"refresh_token\":\"{}\"}}", "x".repeat(70_000));
+    let path = "/auth/v1/token?grant_type=refresh_token";
+    for (coding, body) in [("identity", large), ("br", "x".to_owned()), ("gzip", "no gzip".to_owned())] {
+        let answer = send(server.request("POST", path).header("content-encoding", coding).body(body)).await;
+        assert_eq!(answer.status, 503, "{coding}: {answer:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn calls_that_are_written_wrongly_are_refused_in_the_clients_terms() {
+    let server = start().await;
+    for path in ["/auth/v1/token?grant_type=password&grant_type=x", "/auth/v1/logout?scope=local&scope=global"] {
+        let answer = send(server.request("POST", path).bearer_auth(token(ALICE)).body("{}")).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("x-sb-error-code")),
+            (400, "validation_failed"),
+            "{path}: {answer:?}"
+        );
+    }
+    let body = json!({ "password": "a password without an address" }).to_string();
+    let forgotten = send(server.request("POST", "/auth/v1/signup").body(body)).await;
+    assert_eq!(
+        (forgotten.status.as_u16(), forgotten.header("x-sb-error-code")),
+        (400, "validation_failed"),
+        "{forgotten:?}"
+    );
     server.stop().await;
 }

@@ -175,6 +175,38 @@ async fn a_body_that_stalls_is_answered_and_may_be_sent_again() {
 }
 
 #[tokio::test]
+async fn a_slow_upload_that_moves_is_left_alone_however_long_it_takes() {
+    let limits = ServerConfig { body_stall_timeout_ms: 400, request_timeout_ms: 400, ..config() };
+    let server = start_with(limits).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let (token, body) = (token(ALICE), lookup().to_string());
+    let length = body.len();
+    let head = format!(
+        "POST {OPERATIONS} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Longer than both limits together, without a pause that comes near either.
+    for piece in body.as_bytes().chunks(length.div_ceil(12)) {
+        stream.write_all(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let answer = read_to_end(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_silent_connection_does_not_hold_up_the_stop() {
+    let long = 10 * 60 * 1_000;
+    let limits = ServerConfig { header_timeout_ms: long, drain_timeout_ms: long, ..config() };
+    let server = start_with(limits).await;
+    let _silent = TcpStream::connect(server.address).await.unwrap();
+    // The connection is accepted before this one is answered.
+    server.get("/health").await.ok();
+    tokio::time::timeout(PATIENCE, server.stop()).await.expect("stops without it");
+}
+
+#[tokio::test]
 async fn a_protocol_version_that_is_not_spoken_is_told_so() {
     let server = start().await;
     let with = async |version: &str| send(server.request("GET", LIMITS).header("verses-protocol", version)).await;

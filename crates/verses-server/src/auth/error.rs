@@ -8,6 +8,9 @@ pub enum AuthError {
     /// The body is no JSON object of the expected shape.
     #[error("Could not parse request body as JSON: {0}")]
     BadJson(String),
+    /// The body could not be read to its end: too large, cut, or in a coding that is not known.
+    #[error("Could not read request body: {0}")]
+    UnreadableBody(String),
     /// A field is missing or wrong.
     #[error("{0}")]
     Validation(String),
@@ -67,6 +70,7 @@ impl AuthError {
     pub fn status(&self) -> u16 {
         match self {
             Self::BadJson(_)
+            | Self::UnreadableBody(_)
             | Self::Validation(_)
             | Self::InvalidCredentials
             | Self::UnsupportedGrant
@@ -84,7 +88,7 @@ impl AuthError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::BadJson(_) => "bad_json",
+            Self::BadJson(_) | Self::UnreadableBody(_) => "bad_json",
             Self::Validation(_) => "validation_failed",
             Self::WeakPassword { .. } => "weak_password",
             Self::SamePassword => "same_password",

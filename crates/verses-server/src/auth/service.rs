@@ -61,6 +61,10 @@ impl Auth {
     pub async fn sign_up(&self, credentials: Credentials, now: UnixMillis) -> Result<Value, AuthError> {
         let metadata = metadata_object(credentials.data)?;
         let (email, password_hash) = match (credentials.email.filter(|e| !e.is_empty()), credentials.password) {
+            (None, Some(password)) if !password.is_empty() => {
+                // Nobody could ever sign in with it: the e-mail address was forgotten.
+                return Err(AuthError::Validation("missing email or phone".into()));
+            }
             (None, _) => (None, None),
             (Some(email), password) => {
                 let email = email_address(&email)?;

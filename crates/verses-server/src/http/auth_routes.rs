@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -87,7 +88,7 @@ async fn json_body<T: DeserializeOwned, S>(
     };
     let bytes = super::body::read(headers, body, &config).await.map_err(|r| match r.code {
         ErrorCode::Unavailable | ErrorCode::DeadlineExceeded => AuthError::Busy,
-        _ => AuthError::BadJson(r.message),
+        _ => AuthError::UnreadableBody(r.message),
     })?;
     super::body::check_depth(&bytes).map_err(|r| AuthError::BadJson(r.message))?;
     serde_json::from_slice(&bytes).map_err(|e| AuthError::BadJson(e.to_string()))
@@ -121,21 +122,26 @@ struct Grant {
 async fn token<S: Storage>(
     State(state): Shared<S>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
-    Query(grant): Query<Grant>,
+    grant: Result<Query<Grant>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AuthError> {
     let now = now();
+    let Query(grant) = grant.map_err(|e| AuthError::Validation(e.to_string()))?;
     match grant.grant_type.as_str() {
         "password" => {
             limit_sign_ins(&state, address, now)?;
             Ok(ok(&state.auth.sign_in(json_body::<Credentials, S>(&state, &headers, body).await?, now).await?))
         }
         // Not limited: a client that is refused here drops its session.
-        "refresh_token" => Ok(ok(&state
-            .auth
-            .refresh(&json_body::<RefreshGrant, S>(&state, &headers, body).await?.refresh_token, now)
-            .await?)),
+        "refresh_token" => {
+            let grant = json_body::<RefreshGrant, S>(&state, &headers, body).await.map_err(|error| match error {
+                // No verdict on the token: the client must keep its session and try again.
+                AuthError::UnreadableBody(_) => AuthError::Busy,
+                other => other,
+            })?;
+            Ok(ok(&state.auth.refresh(&grant.refresh_token, now).await?))
+        }
         _ => Err(AuthError::UnsupportedGrant),
     }
 }
@@ -169,10 +175,11 @@ struct Scope {
 /// The client sends a JSON content type with an empty body: the body is not looked at.
 async fn sign_out<S: Storage>(
     State(state): Shared<S>,
-    Query(scope): Query<Scope>,
+    scope: Result<Query<Scope>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, AuthError> {
     let verified = verified(&state, &headers).await?;
+    let Query(scope) = scope.map_err(|e| AuthError::Validation(e.to_string()))?;
     let scope = match scope.scope.as_str() {
         "" | "global" => SignOutScope::Global,
         "local" => SignOutScope::Local,

@@ -129,12 +129,12 @@ pub(crate) async fn protocol(request: Request, next: Next) -> Response {
     }
 }
 
-/// A time limit, and an answer even after a panic. The stream of pokes has no limit.
+/// A time limit, and an answer even after a panic. Requests with a body are limited once it is there: a slow upload that
+/// moves is left alone. The stream of pokes has no limit.
 pub(crate) async fn guard(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
-    let limit =
-        Duration::from_millis(shared.config.request_timeout_ms.saturating_add(shared.config.body_stall_timeout_ms));
+    let limit = Duration::from_millis(shared.config.request_timeout_ms);
     let auth = request.uri().path().starts_with(AUTH_PATH);
-    let unlimited = request.uri().path() == EVENTS_PATH;
+    let unlimited = request.uri().path() == EVENTS_PATH || request.method() != Method::GET;
     let work = std::panic::AssertUnwindSafe(next.run(request)).catch_unwind();
     let answered = if unlimited { Ok(work.await) } else { tokio::time::timeout(limit, work).await };
     match answered {

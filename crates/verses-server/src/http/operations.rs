@@ -48,10 +48,23 @@ pub(super) async fn operations<S: Storage>(
     let bytes = body::read(&headers, body, &state.layers.config).await?;
     body::check_depth(&bytes)?;
     let request = object(&bytes)?;
+    let limit = Duration::from_millis(state.layers.config.request_timeout_ms);
+    let answered = tokio::time::timeout(limit, answer(&state, &caller, &bytes, request)).await;
+    answered.unwrap_or_else(|_| {
+        Err(Refusal::new(ErrorCode::DeadlineExceeded, "the server took too long: send the same again"))
+    })
+}
+
+async fn answer<S: Storage>(
+    state: &AppState<S>,
+    caller: &Verified,
+    bytes: &[u8],
+    request: Map<String, Value>,
+) -> Result<Response, Refusal> {
     let named = request.get("operation").and_then(Value::as_str).map(str::to_owned);
     match named.as_deref() {
-        Some("batch") => batch(&state, &caller, &bytes).await,
-        Some(kind) => single(&state, &caller, kind, request).await,
+        Some("batch") => batch(state, caller, bytes).await,
+        Some(kind) => single(state, caller, kind, request).await,
         None => {
             let text = "\"operation\" is missing: write batch, lookup, create, record_review, update_profile, archive_verse, restore_verse or set_phase";
             Err(Refusal::new(ErrorCode::MalformedRequest, text))
