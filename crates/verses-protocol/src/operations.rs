@@ -41,12 +41,16 @@ pub enum BatchTag {
 pub struct BatchOperation {
     /// Idempotency key, 1 to 128 bytes.
     pub id: String,
-    /// `create`, `record_review`, ... or `lookup`.
-    #[serde(rename = "type")]
+    /// `create`, `record_review`, ... or `lookup`. Absent or no text reads as empty, so that the operation fails alone.
+    #[serde(rename = "type", default, deserialize_with = "text_or_nothing")]
     pub kind: String,
     /// The payload.
     #[serde(default)]
     pub data: Value,
+}
+
+fn text_or_nothing<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().unwrap_or_default().to_owned())
 }
 
 /// The answer to a batch: 200 whenever the envelope was processed.

@@ -238,6 +238,16 @@ fn every_code_travels_under_its_own_name() {
 }
 
 #[test]
+fn an_operation_without_a_usable_type_does_not_spoil_the_batch() {
+    let operations =
+        json!([{ "id": "a" }, { "id": "b", "type": 7 }, { "id": "c", "type": null }, { "id": "d", "type": "create" }]);
+    let request = json!({ "operation": "batch", "batchId": "b", "operations": operations });
+    let request: BatchRequest = serde_json::from_value(request).unwrap();
+    let kinds: Vec<&str> = request.operations.iter().map(|o| o.kind.as_str()).collect();
+    assert_eq!(kinds, ["", "", "", "create"]);
+}
+
+#[test]
 fn unknown_fields_and_absent_optional_ones_are_no_error() {
     let request: BatchRequest = serde_json::from_value(json!({
         "operation": "batch", "batchId": "b", "surprise": 1, "userId": "somebody else",

@@ -96,11 +96,13 @@ pub enum ConfigError {
         /// The least that works.
         min: u64,
     },
-    /// No database of this kind.
-    #[error("database {url:?} is not usable: write sqlite:FILE, or memory: to keep nothing")]
+    /// No database of this kind. The address is not repeated: it may hold a password.
+    #[error(
+        "a database of kind {kind:?} is not usable with this version: write sqlite:FILE, or memory: to keep nothing"
+    )]
     UnknownDatabase {
-        /// What was given.
-        url: String,
+        /// What stands before the colon.
+        kind: String,
     },
 }
 
@@ -131,7 +133,8 @@ impl ServerConfig {
         match self.database_url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Ok(()),
             Some(("memory", _)) => Ok(()),
-            _ => Err(ConfigError::UnknownDatabase { url: self.database_url.clone() }),
+            Some((kind, _)) => Err(ConfigError::UnknownDatabase { kind: kind.to_owned() }),
+            None => Err(ConfigError::UnknownDatabase { kind: String::new() }),
         }
     }
 

@@ -59,6 +59,7 @@ impl App {
         config.validate()?;
         match config.database_url.split_once(':') {
             Some(("sqlite", path)) => {
+                make_private(Path::new(path));
                 let storage = SqliteStorage::open(Path::new(path))?;
                 let accounts = AuthBackend::sqlite(storage.database().clone())?;
                 Self::build(config, storage, accounts).await
@@ -129,6 +130,16 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
         tracing::warn!("stopped before everything in flight was finished");
     }
     Ok(())
+}
+
+/// Makes a new database file readable by its owner only: it holds password hashes and the secret that signs tokens. A
+/// file that cannot be made here is left to the database, which says why.
+fn make_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
 }
 
 /// Waits until the client's first bytes tell which version of HTTP it speaks, without taking them.

@@ -257,6 +257,11 @@ async fn sessions_and_the_made_secret_survive_a_restart() {
     let sqlite = || ServerConfig { database_url: url.clone(), jwt_secret: None, ..config() };
     let server = start_with(sqlite()).await;
     let session = sign_up(&server, "ann@example.org").await;
+    #[cfg(unix)]
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&entry.unwrap().metadata().unwrap().permissions());
+        assert_eq!(mode & 0o077, 0, "hashes and the secret are for the owner only");
+    }
     server.stop().await;
     let server = start_with(sqlite()).await;
     assert_eq!(functions_status(&server, access(&session)).await, 200);

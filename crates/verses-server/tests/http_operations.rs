@@ -263,3 +263,15 @@ async fn verses_survive_a_restart_on_sqlite() {
     assert_eq!(server.post_as(ALICE, &body).await.ok()["results"][0]["data"]["duplicate"], true);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn an_operation_without_a_usable_type_fails_alone() {
+    let server = start().await;
+    let good = json!({ "id": "3", "type": "lookup", "data": { "reference": "John 3:16" } });
+    let answer = server.post_as(ALICE, &batch(&json!([{ "id": "1" }, { "id": "2", "type": 7 }, good]))).await.ok();
+    assert_eq!(answer["summary"], json!({ "total": 3, "successful": 1, "failed": 2 }));
+    for index in [0, 1] {
+        assert_eq!(answer["results"][index]["code"], "unknown_operation", "{answer}");
+    }
+    server.stop().await;
+}
