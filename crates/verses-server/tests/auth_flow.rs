@@ -317,3 +317,49 @@ async fn calls_that_are_written_wrongly_are_refused_in_the_clients_terms() {
     );
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_of_a_user_at_the_same_time_are_all_kept() {
+    let server = std::sync::Arc::new(start().await);
+    let session = sign_up(&server, "ann@example.org").await;
+    let mut changes = Vec::new();
+    for n in 0..12 {
+        let (server, token) = (std::sync::Arc::clone(&server), access(&session).to_owned());
+        changes.push(tokio::spawn(async move {
+            let mut change = json!({ "data": { (format!("key{n}")): n } });
+            if n == 5 {
+                change["password"] = "another good password".into();
+            }
+            server.auth("PUT", "/user", &token, &change).await.ok();
+        }));
+    }
+    for change in changes {
+        change.await.unwrap();
+    }
+    let user = server.auth("GET", "/user", access(&session), &json!({})).await.ok();
+    let kept = (0..12).filter(|n| user["user_metadata"][format!("key{n}")] == *n).count();
+    assert_eq!(kept, 12, "{user}");
+    refused(&sign_in(&server, "ann@example.org", PASSWORD).await, 400, "invalid_credentials");
+    sign_in(&server, "ann@example.org", "another good password").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_sign_in_with_the_old_password_does_not_outlive_its_change() {
+    let server = std::sync::Arc::new(start().await);
+    let session = sign_up(&server, "ann@example.org").await;
+    let mut signing_in = Vec::new();
+    for _ in 0..8 {
+        let server = std::sync::Arc::clone(&server);
+        signing_in.push(tokio::spawn(async move { sign_in(&server, "ann@example.org", PASSWORD).await }));
+    }
+    let change = json!({ "password": "another good password" });
+    server.auth("PUT", "/user", access(&session), &change).await.ok();
+    for attempt in signing_in {
+        let attempt = attempt.await.unwrap();
+        if attempt.status == 200 {
+            // It came before the change, which has ended its session.
+            assert_eq!(functions_status(&server, access(&attempt.json())).await, 401);
+        }
+    }
+    refused(&sign_in(&server, "ann@example.org", PASSWORD).await, 400, "invalid_credentials");
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rand::TryRngCore;
 use serde_json::{Map, Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 use verses_core::UnixMillis;
 use verses_protocol::auth::Credentials;
@@ -13,11 +14,14 @@ use super::passwords::{self, Passwords};
 use super::refresh::{RefreshToken, Verdict};
 use super::store::{AuthBackend, AuthSession, AuthUserRow};
 use super::tokens::{TokenError, Tokens, Verified};
+use crate::storage::UserId;
 
 /// Longest e-mail address, in bytes.
 const MAX_EMAIL_BYTES: usize = 254;
 /// Largest user metadata, in bytes.
 const MAX_METADATA_BYTES: usize = 8 * 1024;
+/// Locks that changes of users are spread over.
+const CHANGE_LOCKS: usize = 64;
 /// Bytes of a session's key, and of a secret made at first start.
 const KEY_BYTES: usize = 32;
 
@@ -38,6 +42,7 @@ pub struct Auth {
     store: AuthBackend,
     tokens: Arc<Tokens>,
     passwords: Passwords,
+    changes: Arc<Vec<Mutex<()>>>,
 }
 
 impl Auth {
@@ -51,7 +56,15 @@ impl Auth {
             None => store.secret(random_bytes()?.to_vec()).await?,
         };
         let tokens = Arc::new(Tokens::new(&secret, life_seconds));
-        Ok(Self { store, tokens, passwords: Passwords::new()? })
+        let changes = Arc::new((0..CHANGE_LOCKS).map(|_| Mutex::new(())).collect());
+        Ok(Self { store, tokens, passwords: Passwords::new()?, changes })
+    }
+
+    /// Changes of one user come one after the other: hashing takes a while, and a row read before must not undo what
+    /// was written meanwhile. Users whose ids fall together wait for each other, which is harmless.
+    async fn changing(&self, user: UserId) -> MutexGuard<'_, ()> {
+        let stripe = usize::try_from(user.as_u128() % CHANGE_LOCKS as u128).unwrap_or(0);
+        self.changes[stripe].lock().await
     }
 
     /// Sign-up: with e-mail and password, or without both an anonymous user. Gives the session as clients read it.
@@ -103,6 +116,7 @@ impl Auth {
         let fits = self.passwords.fits(if too_long { "" } else { &password }, hash).await?;
         let Some(checked) = user.filter(|_| fits && !too_long) else { return Err(AuthError::InvalidCredentials) };
         // Hashing took a while: the row may have changed, and an old password must not come back with it.
+        let _turn = self.changing(checked.id).await;
         let current = self.store.user(checked.id).await?.filter(|u| u.password_hash == checked.password_hash);
         let mut user = current.ok_or(AuthError::InvalidCredentials)?;
         user.last_sign_in_at = Some(now.0);
@@ -204,6 +218,7 @@ impl Auth {
         change: Credentials,
         now: UnixMillis,
     ) -> Result<Value, AuthError> {
+        let _turn = self.changing(verified.user).await;
         let mut user = self.row(verified).await?;
         merge_metadata(&mut user.metadata, metadata_object(change.data)?);
         if serde_json::to_string(&user.metadata).map_or(0, |t| t.len()) > MAX_METADATA_BYTES {
