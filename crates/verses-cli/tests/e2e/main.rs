@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop where it stands")]
 
 mod bad_input;
+#[path = "../common/mod.rs"]
 mod common;
 mod contract;
 mod delivery;

@@ -1,4 +1,6 @@
-//! What the end-to-end tests share: a server process, devices, a relay that injects faults, and waiting for conditions.
+//! What the tests with real processes share: a server process, devices, a relay that injects faults, and waiting for
+//! conditions.
+#![allow(dead_code, unused_imports, reason = "every test binary uses a part of it")]
 
 mod device;
 mod http;
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-pub(crate) use device::{Device, Running, signal, store_file};
+pub(crate) use device::{Device, Output, Running, signal, store_file};
 pub(crate) use http::{post, request};
 pub(crate) use proxy::{Action, Proxy, Seen};
 pub(crate) use server::Server;

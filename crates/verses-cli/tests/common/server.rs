@@ -57,6 +57,16 @@ impl Server {
         self.child = child;
     }
 
+    /// Starts it again on the same file, and on the same port unless somebody took that meanwhile.
+    pub(crate) fn restart_anywhere(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let started = spawn(self.folder.path(), &address, &self.flags);
+        let elsewhere = || spawn(self.folder.path(), "127.0.0.1:0", &self.flags);
+        (self.child, self.url) = started.or_else(elsewhere).expect("a server that starts");
+    }
+
     /// A device that talks to this server and has signed up as `name`.
     pub(crate) fn device(&self, name: &str) -> Device {
         let device = Device::new(&self.url);

@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -25,6 +26,14 @@ pub(crate) enum Action {
     Hold(mpsc::Receiver<()>),
     /// The connection breaks before the server sees anything.
     Refuse,
+    /// It waits so long, and then passes.
+    Delay(Duration),
+    /// The connection breaks in the middle of the request.
+    CutRequest,
+    /// It reaches the server twice at the same time; one of the answers comes back.
+    Twice,
+    /// It passes, and reaches the server once more after this long.
+    Again(Duration),
 }
 
 /// A request as the relay saw it.
@@ -61,7 +70,7 @@ impl Seen {
 type Rule = Box<dyn FnMut(&Seen) -> Action + Send>;
 
 struct Shared {
-    upstream: String,
+    upstream: Arc<Mutex<String>>,
     rule: Mutex<Rule>,
     seen: Mutex<Vec<Seen>>,
     stopped: AtomicBool,
@@ -77,10 +86,15 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// A relay to a server; everything passes until [`Proxy::rule`] says otherwise.
     pub(crate) fn to(upstream: &str) -> Self {
+        Self::to_shared(Arc::new(Mutex::new(upstream.to_owned())))
+    }
+
+    /// The same for a server whose address may change: it is looked up for every request.
+    pub(crate) fn to_shared(upstream: Arc<Mutex<String>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = Arc::new(Shared {
-            upstream: upstream.trim_start_matches("http://").to_owned(),
+            upstream,
             rule: Mutex::new(Box::new(|_| Action::Pass)),
             seen: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -163,8 +177,7 @@ impl Shared {
             }
             Action::Answer(status, headers, body) => client.write_all(&invented(status, &headers, &body))?,
             Action::Then(act) => {
-                let mut server = TcpStream::connect(&self.upstream)?;
-                server.write_all(&request.to_bytes())?;
+                self.connect()?.write_all(&request.to_bytes())?;
                 act();
             }
             Action::Hold(gate) => {
@@ -173,13 +186,46 @@ impl Shared {
                 client.write_all(&self.ask(&request)?)?;
             }
             Action::Refuse => {}
+            Action::Delay(time) => {
+                std::thread::sleep(time);
+                client.write_all(&self.ask(&request)?)?;
+            }
+            Action::CutRequest => {
+                let bytes = request.to_bytes();
+                self.connect()?.write_all(&bytes[..bytes.len() - bytes.len() / 4])?;
+            }
+            Action::Twice => {
+                let answer = std::thread::scope(|scope| {
+                    scope.spawn(|| drop(self.ask(&request)));
+                    self.ask(&request)
+                })?;
+                client.write_all(&answer)?;
+            }
+            Action::Again(time) => {
+                let passed = self.ask(&request).and_then(|answer| client.write_all(&answer));
+                // The client has its answer, whatever becomes of the second request.
+                client.shutdown(Shutdown::Both)?;
+                passed?;
+                std::thread::sleep(time);
+                return self.ask(&request).map(drop);
+            }
         }
         client.shutdown(Shutdown::Both)
     }
 
+    fn connect(&self) -> io::Result<TcpStream> {
+        let address = self.upstream.lock().unwrap().trim_start_matches("http://").to_owned();
+        let server = TcpStream::connect(address)?;
+        // Where nobody listens, a connection on loopback may get that port for its own end and meet itself.
+        if server.local_addr()? == server.peer_addr()? {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        Ok(server)
+    }
+
     /// The server's answer, as its bytes.
     fn ask(&self, request: &Message) -> io::Result<Vec<u8>> {
-        let mut server = TcpStream::connect(&self.upstream)?;
+        let mut server = self.connect()?;
         server.write_all(&request.to_bytes())?;
         let mut answer = Vec::new();
         server.read_to_end(&mut answer)?;
