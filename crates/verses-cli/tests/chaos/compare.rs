@@ -1,112 +1,28 @@
-//! What must hold: between the tables of one store at any moment, and between the server's rows, the devices' rows and
-//! what the devices were told once everything is quiet. Pure: it gets rows and gives findings.
+//! What must hold between the server's rows, the devices' rows and what the devices were told once everything is quiet.
+//! Pure: it gets rows and gives findings. What holds in one store at any moment is in `look`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use serde_json::Value;
 
+use crate::finding::{Finding, Findings, Wrong};
+use crate::look::owners_are;
 use crate::record::{self, Record};
 use crate::rows::{ClientRows, EventRow, Key, LedgerRow, ServerRows, Shown};
-
-/// Kinds of what can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Wrong {
-    /// Accepted, and not there.
-    Lost,
-    /// There more often than it was done.
-    Doubled,
-    /// There, and nobody did it; or under a user who did not.
-    Foreign,
-    /// One half of what belongs together.
-    Half,
-    /// Not what the others show.
-    Differs,
-    /// Still waiting although nothing is in the way.
-    Stuck,
-    /// The file is not sound.
-    Damaged,
-    /// A command ended as it must not.
-    Command,
-}
-
-/// Something wrong.
-#[derive(Debug, Clone)]
-pub(crate) struct Finding {
-    pub(crate) wrong: Wrong,
-    pub(crate) text: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}: {}", self.wrong, self.text)
-    }
-}
-
-/// Findings in the making.
-#[derive(Debug, Default)]
-pub(crate) struct Findings(pub(crate) Vec<Finding>);
-
-impl Findings {
-    pub(crate) fn add(&mut self, wrong: Wrong, text: String) {
-        self.0.push(Finding { wrong, text });
-    }
-
-    fn unless(&mut self, holds: bool, wrong: Wrong, text: impl FnOnce() -> String) {
-        if !holds {
-            self.add(wrong, text());
-        }
-    }
-}
 
 /// A device in the final comparison.
 pub(crate) struct DeviceFacts<'a> {
     pub(crate) name: &'a str,
-    pub(crate) user: &'a str,
+    /// The users of its accounts, in the order by which the record counts them.
+    pub(crate) users: Vec<&'a str>,
     pub(crate) record: &'a Record,
     pub(crate) rows: &'a ClientRows,
 }
 
-/// A look at one store between two commands, however the last one ended. `before` is what was known until then.
-pub(crate) fn look(name: &str, user: &str, rows: &ClientRows, before: &Record) -> Vec<Finding> {
-    let mut findings = Findings::default();
-    findings.unless(rows.integrity == "ok", Wrong::Damaged, || format!("{name}: {}", rows.integrity));
-    findings.unless(rows.counts == rows.counted, Wrong::Half, || {
-        format!("{name}: the queue is counted as {:?} and is {:?}", rows.counts, rows.counted)
-    });
-    let events: BTreeMap<&str, &EventRow> = rows.events.iter().map(|e| (e.id.as_str(), e)).collect();
-    let queued: BTreeSet<&str> = rows.queue.iter().map(|q| q.id.as_str()).collect();
-    let mut applied: BTreeSet<&str> = before.applied.iter().map(String::as_str).collect();
-    let mut seq = before.journal_seq;
-    for entry in &rows.journal {
-        seq += 1;
-        findings.unless(entry.seq == seq, Wrong::Lost, || format!("{name}: journal entry {seq} is missing"));
-        findings.unless(entry.user == user, Wrong::Foreign, || format!("{name}: journal entry {entry:?}"));
-        applied.extend(entry.accepted.then_some(entry.id.as_str()));
-    }
-    for row in &rows.queue {
-        findings.unless(row.user == user, Wrong::Foreign, || format!("{name}: queued {row:?}"));
-        findings.unless(!applied.contains(row.id.as_str()), Wrong::Doubled, || {
-            format!("{name}: {} is applied and waits as well", row.id)
-        });
-        let event = events.get(row.id.as_str()).filter(|e| e.user == row.user);
-        findings.unless(row.kind == "update_profile" || event.is_some(), Wrong::Half, || {
-            format!("{name}: {} {} waits without an effect", row.kind, row.id)
-        });
-    }
-    for event in &rows.events {
-        let known = event.seq.is_some() || queued.contains(&*event.id) || applied.contains(&*event.id);
-        findings.unless(known, Wrong::Half, || format!("{name}: an effect that nobody will send: {event:?}"));
-        let key = (event.user.clone(), event.verse.clone());
-        let shown = rows.shown.cards.contains_key(&key) && rows.shown.verses.contains_key(&key);
-        findings.unless(shown, Wrong::Half, || format!("{name}: no card or no verse for {event:?}"));
-        findings.unless(event.user == user, Wrong::Foreign, || format!("{name}: {event:?}"));
-    }
-    for (id, row) in &before.queued {
-        let there = queued.contains(id.as_str()) || applied.contains(id.as_str());
-        findings.unless(there, Wrong::Lost, || format!("{name}: {} {id} has left the queue for nowhere", row.kind));
-    }
-    findings.0
+/// One account of a device.
+struct Of<'a> {
+    facts: &'a DeviceFacts<'a>,
+    account: usize,
 }
 
 /// Everything, once it is quiet and every device has synced.
@@ -115,17 +31,23 @@ pub(crate) fn compare(server: &ServerRows, devices: &[DeviceFacts<'_>]) -> Vec<F
     findings.unless(server.integrity == "ok", Wrong::Damaged, || format!("server: {}", server.integrity));
     ledger_is_sound(server, &mut findings);
     let by_id: BTreeMap<Key, &LedgerRow> = server.ledger.iter().map(|r| ((r.user.clone(), r.id.clone()), r)).collect();
-    let users: BTreeSet<&str> = devices.iter().map(|d| d.user).collect();
+    let users: BTreeSet<&str> = devices.iter().flat_map(|d| d.users.iter().copied()).collect();
     for row in server.ledger.iter().filter(|r| !users.contains(r.user.as_str())) {
         findings.add(Wrong::Foreign, format!("an operation of nobody: {row:?}"));
     }
     for device in devices {
         claims_by_id(device, &by_id, &mut findings);
         quiet_device(device, &mut findings);
-        shows_the_same(device, server, &by_id, &mut findings);
+        owners_are(device.name, &device.users, device.rows, &mut findings);
+        for user in &device.users {
+            shows_the_same(device, user, server, &by_id, &mut findings);
+        }
     }
     for user in users {
-        let devices: Vec<&DeviceFacts<'_>> = devices.iter().filter(|d| d.user == user).collect();
+        let devices: Vec<Of<'_>> = devices
+            .iter()
+            .filter_map(|d| Some(Of { facts: d, account: d.users.iter().position(|u| *u == user)? }))
+            .collect();
         origins(user, server, &devices, &mut findings);
         deeds(user, server, &devices, &mut findings);
         last_name(user, server, &devices, &mut findings);
@@ -171,9 +93,11 @@ fn ledger_is_sound(server: &ServerRows, findings: &mut Findings) {
 /// Whatever a device ever had in its queue, or was told is applied, is in the ledger of its user as it was.
 fn claims_by_id(device: &DeviceFacts<'_>, ledger: &BTreeMap<Key, &LedgerRow>, findings: &mut Findings) {
     let (name, record) = (device.name, device.record);
-    let claimed: BTreeSet<&String> = record.queued.keys().chain(&record.applied).chain(&record.reported).collect();
+    let claimed: BTreeSet<&String> =
+        record.queued.keys().chain(record.applied.keys()).chain(&record.reported).collect();
     for id in claimed {
-        let Some(row) = ledger.get(&(device.user.to_owned(), id.clone())) else {
+        let user = record.queued.get(id).map(|q| &q.user).or_else(|| record.applied.get(id));
+        let Some(row) = user.and_then(|user| ledger.get(&(user.clone(), id.clone()))) else {
             let what = record.queued.get(id).map(|q| &q.data);
             findings.add(Wrong::Lost, format!("{name}: {id} is not in the ledger of its user: {what:?}"));
             continue;
@@ -190,11 +114,10 @@ fn claims_by_id(device: &DeviceFacts<'_>, ledger: &BTreeMap<Key, &LedgerRow>, fi
 }
 
 /// Every accepted operation was made by exactly one device of its user.
-fn origins(user: &str, server: &ServerRows, devices: &[&DeviceFacts<'_>], findings: &mut Findings) {
+fn origins(user: &str, server: &ServerRows, devices: &[Of<'_>], findings: &mut Findings) {
     for row in server.ledger.iter().filter(|r| r.user == user) {
-        let made_by =
-            devices.iter().filter(|d| d.record.queued.contains_key(&row.id) || d.record.applied.contains(&row.id));
-        let made_by: Vec<&str> = made_by.map(|d| d.name).collect();
+        let knows = |record: &Record| record.queued.contains_key(&row.id) || record.applied.contains_key(&row.id);
+        let made_by: Vec<&str> = devices.iter().filter(|d| knows(d.facts.record)).map(|d| d.facts.name).collect();
         findings.unless(!made_by.is_empty(), Wrong::Foreign, || format!("no device made {row:?}"));
         findings.unless(made_by.len() <= 1, Wrong::Doubled, || format!("{made_by:?} all made {row:?}"));
     }
@@ -202,15 +125,18 @@ fn origins(user: &str, server: &ServerRows, devices: &[&DeviceFacts<'_>], findin
 
 /// Each deed that was told is there; none is there more often than it was attempted. A change of the profile may have
 /// been folded into a later one that found it unsent: what must be left of it is in [`last_name`].
-fn deeds(user: &str, server: &ServerRows, devices: &[&DeviceFacts<'_>], findings: &mut Findings) {
+fn deeds(user: &str, server: &ServerRows, devices: &[Of<'_>], findings: &mut Findings) {
     let mut done: BTreeMap<String, u64> = BTreeMap::new();
     for row in server.ledger.iter().filter(|r| r.user == user) {
         *done.entry(deed_of(row, &server.shown)).or_default() += 1;
     }
-    let sum = |of: fn(&Record) -> &BTreeMap<String, u64>| {
+    let sum = |of: fn(&Record) -> &BTreeMap<(usize, String), u64>| {
         let mut all: BTreeMap<&str, u64> = BTreeMap::new();
-        for (deed, n) in devices.iter().flat_map(|d| of(d.record)) {
-            *all.entry(deed).or_default() += n;
+        for device in devices {
+            for ((_, deed), n) in of(device.facts.record).iter().filter(|((account, _), _)| *account == device.account)
+            {
+                *all.entry(deed).or_default() += n;
+            }
         }
         all
     };
@@ -245,12 +171,16 @@ fn deed_of(row: &LedgerRow, shown: &Shown) -> String {
 }
 
 /// The name that shows is one that some device may have set last.
-fn last_name(user: &str, server: &ServerRows, devices: &[&DeviceFacts<'_>], findings: &mut Findings) {
+fn last_name(user: &str, server: &ServerRows, devices: &[Of<'_>], findings: &mut Findings) {
     let shown = server.shown.profiles.get(user).and_then(|p| p["fullName"]["value"].as_str());
-    let possible: Vec<&String> = devices.iter().flat_map(|d| &d.record.last_names).collect();
+    let of = |d: &Of<'_>| d.facts.record.last_names.get(&d.account).cloned().unwrap_or_default();
+    let possible: Vec<String> = devices.iter().flat_map(of).collect();
     let fits = match shown {
         Some(name) => possible.iter().any(|p| *p == name),
-        None => devices.iter().all(|d| d.record.told.keys().all(|deed| !deed.starts_with(record::PROFILE))),
+        None => devices.iter().all(|d| {
+            let told = d.facts.record.told.keys().filter(|(account, _)| *account == d.account);
+            told.into_iter().all(|(_, deed)| !deed.starts_with(record::PROFILE))
+        }),
     };
     findings.unless(fits, Wrong::Lost, || format!("{user} is called {shown:?}, and not one of {possible:?}"));
 }
@@ -262,14 +192,15 @@ fn quiet_device(device: &DeviceFacts<'_>, findings: &mut Findings) {
     }
 }
 
-/// The device shows its user's cards, verses, profile and events as the server has them, and nobody else's.
+/// The device shows a user's cards, verses, profile and events as the server has them.
 fn shows_the_same(
     device: &DeviceFacts<'_>,
+    user: &str,
     server: &ServerRows,
     ledger: &BTreeMap<Key, &LedgerRow>,
     findings: &mut Findings,
 ) {
-    let (name, user) = (device.name, device.user);
+    let name = device.name;
     let (mine, theirs) = (&device.rows.shown, &server.shown);
     same_lines(name, user, "card", &mine.cards, &theirs.cards, findings);
     same_lines(name, user, "verse", &mine.verses, &theirs.verses, findings);
@@ -278,11 +209,13 @@ fn shows_the_same(
     };
     same_lines(name, user, "event", &lines(&device.rows.events), &lines(&server.events), findings);
     // What came back with the answer to a batch has no place on the device: the feed leaves it out.
-    for event in device.rows.events.iter().filter(|e| e.seq.is_some()) {
+    for event in device.rows.events.iter().filter(|e| e.user == user && e.seq.is_some()) {
         let place = ledger.get(&(event.user.clone(), event.id.clone())).map(|r| r.seq);
         findings.unless(place == event.seq, Wrong::Differs, || format!("{name}: {event:?} has the place {place:?}"));
     }
-    let profile = |shown: &Shown| shown.profiles.get(user).cloned().unwrap_or(Value::Null);
+    // A profile in which nothing was ever set is as good as none.
+    let is_set = |profile: &&Value| profile.as_object().is_some_and(|p| p.values().any(|f| !f["value"].is_null()));
+    let profile = |shown: &Shown| shown.profiles.get(user).filter(is_set).cloned().unwrap_or(Value::Null);
     let (mine, theirs) = (profile(mine), profile(theirs));
     findings.unless(mine == theirs, Wrong::Differs, || format!("{name}: profile {mine} is {theirs} on the server"));
 }
@@ -295,10 +228,9 @@ fn same_lines(
     theirs: &BTreeMap<Key, String>,
     findings: &mut Findings,
 ) {
-    for (key, line) in mine {
+    for (key, line) in mine.iter().filter(|(key, _)| key.0 == user) {
         let there = theirs.get(key);
-        let wrong = if key.0 == user { Wrong::Differs } else { Wrong::Foreign };
-        findings.unless(key.0 == user && there == Some(line), wrong, || {
+        findings.unless(there == Some(line), Wrong::Differs, || {
             format!("{name}: {what} {key:?} is {line} here and {there:?} on the server")
         });
     }

@@ -98,7 +98,7 @@ pub(crate) fn rule(world: &Arc<World>, mut rng: Rng) -> impl FnMut(&Seen) -> Act
                 let moment = rng.millis(25);
                 Action::Then(Box::new(move || {
                     std::thread::sleep(moment);
-                    world.crash("with a request in hand", Duration::ZERO);
+                    world.crash("with a request in hand", Duration::ZERO, None);
                 }))
             }
         }

@@ -7,22 +7,29 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop where it stands")]
 
+mod actor;
+mod bites;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod deeds;
 mod faults;
+mod finding;
+mod look;
 mod record;
 mod rng;
 mod rows;
-mod traffic;
+mod signing;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use compare::{DeviceFacts, Findings, compare};
+use actor::Actor;
+use compare::{DeviceFacts, compare};
+use finding::Finding;
 use rows::{ClientRows, ServerRows};
-use traffic::Actor;
 use world::{Settings, World};
 
 #[test]
@@ -30,10 +37,7 @@ fn clients_and_a_server_killed_at_random_moments_lose_nothing_and_double_nothing
     let settings = Settings::from_env();
     println!("seed {}, {} kills", settings.seed, settings.kills);
     let world = World::new(settings);
-    let mut actors: Vec<Actor> = (0..settings.users)
-        .flat_map(|user| (0..settings.devices).map(move |device| (user, device)))
-        .map(|(user, device)| Actor::new(&world, user, device))
-        .collect();
+    let mut actors = actors(&world);
 
     world.set_calm(false);
     std::thread::scope(|scope| {
@@ -47,45 +51,46 @@ fn clients_and_a_server_killed_at_random_moments_lose_nothing_and_double_nothing
 
     // Twice, so that the first device fetches what the last one sends.
     for _ in 0..2 {
-        for actor in &mut actors {
-            actor.settle();
-        }
+        actors.iter_mut().for_each(Actor::settle);
     }
-    let mut findings = Findings::default();
-    for actor in &mut actors {
-        actor.hand_over(&mut findings);
-    }
-    let (server_file, exit) = world.server(|server| {
-        let exit = server.terminate();
-        (server.database(), exit)
-    });
-    assert_eq!(exit, 0, "the server stops when asked");
+    let server_file = world.stop();
     let server = ServerRows::read(&server_file);
-    let clients: Vec<ClientRows> = actors.iter().map(|a| ClientRows::read(&a.store(), 0)).collect();
-    let devices: Vec<DeviceFacts<'_>> = actors
-        .iter()
-        .zip(&clients)
-        .map(|(a, rows)| DeviceFacts { name: &a.name, user: &a.user, record: &a.record, rows })
-        .collect();
-    findings.0.extend(compare(&server, &devices));
+    let clients = client_rows(&actors);
+    let devices = facts(&actors, &clients);
+    let mut findings: Vec<Finding> = actors.iter().flat_map(|a| a.findings.clone()).collect();
+    findings.extend(compare(&server, &devices));
 
     report(&world, &server, &devices, stormy);
     assert!(world.kills.of("client") > 0 && world.kills.of("server") > 0, "nothing was killed: {}", world.kills);
-    if !findings.0.is_empty() {
+    if !findings.is_empty() {
         let kept = keep(&world, &actors, &server_file);
-        for finding in findings.0.iter().take(40) {
-            println!("  {finding}");
-        }
-        panic!(
-            "{} findings; the databases are in {}; once more: {}",
-            findings.0.len(),
-            kept.display(),
-            settings.replay()
-        );
+        findings.iter().take(40).for_each(|finding| println!("  {finding}"));
+        let (n, kept, replay) = (findings.len(), kept.display(), settings.replay());
+        panic!("{n} findings; the databases are in {kept}; once more: {replay}");
     }
 }
 
-fn report(world: &World, server: &ServerRows, devices: &[DeviceFacts<'_>], stormy: std::time::Duration) {
+/// Two devices of each user, and one that two users share.
+fn actors(world: &Arc<World>) -> Vec<Actor> {
+    let own = (0..world.settings.users).flat_map(|user| [(0, vec![user]), (1, vec![user])]);
+    own.chain([(2, vec![0, 1])]).map(|(number, users)| Actor::new(world, number, &users)).collect()
+}
+
+fn client_rows(actors: &[Actor]) -> Vec<ClientRows> {
+    actors.iter().map(|a| ClientRows::read(&a.store(), 0).expect("a store")).collect()
+}
+
+fn facts<'a>(actors: &'a [Actor], clients: &'a [ClientRows]) -> Vec<DeviceFacts<'a>> {
+    let facts = |(actor, rows): (&'a Actor, &'a ClientRows)| DeviceFacts {
+        name: &actor.name,
+        users: actor.accounts.iter().map(|a| a.user.as_deref().expect("it has signed in")).collect(),
+        record: &actor.record,
+        rows,
+    };
+    actors.iter().zip(clients).map(facts).collect()
+}
+
+fn report(world: &World, server: &ServerRows, devices: &[DeviceFacts<'_>], stormy: Duration) {
     println!("kills: {}", world.kills);
     println!("faults of the relay: {}", world.faults);
     println!("commands: {}", world.commands);
@@ -101,12 +106,17 @@ fn report(world: &World, server: &ServerRows, devices: &[DeviceFacts<'_>], storm
 }
 
 /// Copies the databases to a place that outlives the test.
-fn keep(world: &Arc<World>, actors: &[Actor], server: &std::path::Path) -> PathBuf {
+fn keep(world: &World, actors: &[Actor], server: &Path) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("chaos-{}", world.settings.seed));
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::copy(server, folder.join("server.sqlite")).unwrap();
-    for actor in actors {
-        std::fs::copy(actor.store(), folder.join(format!("{}.sqlite", actor.name))).unwrap();
+    let stores = actors.iter().map(|actor| (actor.store(), actor.name.as_str()));
+    for (file, name) in stores.chain([(server.to_owned(), "server")]) {
+        for part in ["", "-wal"] {
+            let from = PathBuf::from(format!("{}{part}", file.display()));
+            if from.exists() {
+                std::fs::copy(from, folder.join(format!("{name}.sqlite{part}"))).unwrap();
+            }
+        }
     }
     folder
 }

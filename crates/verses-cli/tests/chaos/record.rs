@@ -33,36 +33,48 @@ pub(crate) fn profile(full_name: &str) -> Deed {
     format!("{PROFILE}{full_name}")
 }
 
-/// Claims of one device.
+/// Owner of what is done on a device before anybody signs in.
+pub(crate) const GUEST: &str = "guest";
+
+/// Claims of one device. What a guest does is counted for the account that takes it over.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Record {
-    /// How often each deed was begun, whether or not the process lived to tell.
-    pub(crate) attempted: BTreeMap<Deed, u64>,
+    /// How often each deed was begun, by account, whether or not the process lived to tell.
+    pub(crate) attempted: BTreeMap<(usize, Deed), u64>,
     /// How often the device was told that it is saved and queued.
-    pub(crate) told: BTreeMap<Deed, u64>,
-    /// Every operation ever seen in the queue or the inbox.
+    pub(crate) told: BTreeMap<(usize, Deed), u64>,
+    /// Full names that the device may have set last, by account.
+    pub(crate) last_names: BTreeMap<usize, Vec<String>>,
+    /// Every operation ever seen in the queue or the inbox, as it was seen last.
     pub(crate) queued: BTreeMap<String, QueueRow>,
-    /// Every operation that the journal ever called applied.
-    pub(crate) applied: BTreeSet<String>,
+    /// Every operation that the journal ever called applied, with its user.
+    pub(crate) applied: BTreeMap<String, String>,
     /// Every operation that the output of a sync called successful.
     pub(crate) reported: BTreeSet<String>,
     /// Why operations went to the inbox, with the operations.
     pub(crate) failures: BTreeMap<String, BTreeSet<String>>,
-    /// Full names that the device may have set last.
-    pub(crate) last_names: Vec<String>,
     /// The newest entry of the journal that was read.
     pub(crate) journal_seq: i64,
 }
 
 impl Record {
-    /// A deed begins.
-    pub(crate) fn attempt(&mut self, deed: &Deed) {
-        *self.attempted.entry(deed.clone()).or_default() += 1;
+    /// A deed of an account begins.
+    pub(crate) fn attempt(&mut self, account: usize, deed: &Deed) {
+        *self.attempted.entry((account, deed.clone())).or_default() += 1;
     }
 
     /// The device was told that a deed is done.
-    pub(crate) fn tell(&mut self, deed: &Deed) {
-        *self.told.entry(deed.clone()).or_default() += 1;
+    pub(crate) fn tell(&mut self, account: usize, deed: &Deed) {
+        *self.told.entry((account, deed.clone())).or_default() += 1;
+    }
+
+    /// A name was given; if the device was told so, no earlier one can show any more.
+    pub(crate) fn called(&mut self, account: usize, name: String, told: bool) {
+        let names = self.last_names.entry(account).or_default();
+        if told {
+            names.clear();
+        }
+        names.push(name);
     }
 
     /// The output of a sync.
@@ -85,7 +97,7 @@ impl Record {
         for entry in &rows.journal {
             self.journal_seq = self.journal_seq.max(entry.seq);
             if entry.accepted {
-                self.applied.insert(entry.id.clone());
+                self.applied.insert(entry.id.clone(), entry.user.clone());
             }
         }
     }

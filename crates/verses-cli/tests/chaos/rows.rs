@@ -2,7 +2,7 @@
 //! text for the same fact, so that rows can be compared. What must hold among them is in `compare`.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, Row};
 use serde_json::Value;
@@ -82,6 +82,8 @@ pub(crate) struct ServerRows {
 /// A device's rows at one moment.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientRows {
+    /// The user whose session the device has.
+    pub(crate) signed_in: Option<String>,
     pub(crate) queue: Vec<QueueRow>,
     /// Newer than what the reader had.
     pub(crate) journal: Vec<JournalRow>,
@@ -155,9 +157,24 @@ impl ServerRows {
 }
 
 impl ClientRows {
-    /// Reads a device's store, of the journal what comes after `journal_seq`. All of it at one moment.
-    pub(crate) fn read(file: &Path, journal_seq: i64) -> Self {
+    /// Reads a device's store, of the journal what comes after `journal_seq`. All of it at one moment. `None` while there
+    /// is no store yet, because whatever was to make it was killed.
+    pub(crate) fn read(file: &Path, journal_seq: i64) -> Option<Self> {
+        // The next process undoes what the journal of a file in the making says; here nothing is written.
+        let in_the_making = PathBuf::from(format!("{}-journal", file.display()));
+        if !file.exists() || in_the_making.exists() {
+            return None;
+        }
         let database = Database::open(file);
+        let tables: Vec<i64> = database.rows("SELECT count(*) FROM sqlite_schema", |row| row.get(0));
+        if tables == [0] {
+            return None;
+        }
+        let sessions: Vec<String> = database.rows("SELECT value FROM meta WHERE key = 'session'", |row| row.get(0));
+        let user = |session: &String| {
+            let session: Value = serde_json::from_str(session).unwrap();
+            session["user_id"].as_str().unwrap().replace('-', "")
+        };
         let queue = "SELECT replace(user_id, '-', ''), id, kind, data,
             CASE status WHEN 2 THEN coalesce(status_detail, 'no reason') END FROM sync_queue ORDER BY position";
         let journal = format!(
@@ -169,7 +186,8 @@ impl ClientRows {
         let counted =
             "SELECT json_array(user_id, sum(status <> 2), sum(status = 2), sum(payload_bytes)) FROM sync_queue
             GROUP BY user_id ORDER BY 1";
-        Self {
+        Some(Self {
+            signed_in: sessions.first().map(user),
             queue: database.rows(queue, |row| {
                 let data: String = row.get(3)?;
                 Ok(QueueRow {
@@ -192,7 +210,7 @@ impl ClientRows {
             counts: database.rows(counts, |row| row.get(0)),
             counted: database.rows(counted, |row| row.get(0)),
             integrity: database.integrity(),
-        }
+        })
     }
 }
 

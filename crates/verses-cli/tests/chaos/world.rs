@@ -2,6 +2,7 @@
 //! thread that kills the server at random moments.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,13 +15,16 @@ use crate::rng::Rng;
 pub(crate) struct Settings {
     /// Everything random but the scheduling of processes follows from it.
     pub(crate) seed: u64,
-    /// So many kills of clients and server together end the run, a fifth of them or more of the server.
+    /// So many kills of clients and server at work end the run, a fifth of them or more of the server.
     pub(crate) kills: u64,
     /// Accounts.
     pub(crate) users: u64,
-    /// Devices of each account.
-    pub(crate) devices: u64,
 }
+
+/// Seconds. A device renews a token that has less than a minute left, so each is used for some four seconds.
+const TOKEN_LIFE: &str = "64";
+/// Starts on the new database that are killed before one is let live.
+const FIRST_STARTS: u64 = 4;
 
 /// How long a run may take for each kill, and at least, before it stops for want of time.
 const TIME_PER_KILL: Duration = Duration::from_millis(400);
@@ -33,7 +37,7 @@ impl Settings {
             Ok(text) => text.parse().unwrap_or_else(|e| panic!("{name}={text:?}: {e}")),
             Err(_) => default,
         };
-        Self { seed: number("VERSES_CHAOS_SEED", 1), kills: number("VERSES_CHAOS_KILLS", 60), users: 3, devices: 2 }
+        Self { seed: number("VERSES_CHAOS_SEED", 1), kills: number("VERSES_CHAOS_KILLS", 60), users: 3 }
     }
 
     /// The command that runs the same plan again.
@@ -86,15 +90,22 @@ pub(crate) struct World {
 impl World {
     /// A running server on a new database, and nothing else.
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
-        let server = Server::start_with(&["--operations-per-minute", "100000000", "--token-life-seconds", "5"]);
+        let mut rng = Rng::named(settings.seed, "first start");
+        let moments: Vec<Duration> = (0..FIRST_STARTS).map(|_| rng.millis(60)).collect();
+        let server = Server::start_at_last(
+            &["--operations-per-minute", "100000000", "--token-life-seconds", TOKEN_LIFE],
+            &moments,
+        );
         let address = Arc::new(Mutex::new(server.url.clone()));
+        let kills = Tally::default();
+        (0..FIRST_STARTS).for_each(|_| kills.add("server at its first start"));
         Arc::new(Self {
             settings,
             server: Mutex::new(server),
             address,
             started: Instant::now(),
             calm: AtomicBool::new(true),
-            kills: Tally::default(),
+            kills,
             faults: Tally::default(),
             commands: Tally::default(),
         })
@@ -113,7 +124,10 @@ impl World {
     /// Whether the run has had its kills, or its time is over.
     pub(crate) fn is_over(&self) -> bool {
         let time = (TIME_PER_KILL * u32::try_from(self.settings.kills).unwrap()).max(LEAST_TIME);
-        let enough = self.kills.of("") >= self.settings.kills && self.kills.of("server") >= self.settings.kills / 5;
+        // Signing in goes on until it is done, and has its own kills on the way.
+        let apart = ["client in signup", "client in login", "server at its first start"];
+        let kills = self.kills.of("") - apart.iter().map(|name| self.kills.of(name)).sum::<u64>();
+        let enough = kills >= self.settings.kills && self.kills.of("server") >= self.settings.kills / 5;
         enough || self.started.elapsed() > time
     }
 
@@ -127,8 +141,8 @@ impl World {
         self.kills.add(&format!("client in {command}"));
     }
 
-    /// Kills the server, and starts it again after `down`.
-    pub(crate) fn crash(&self, when: &str, down: Duration) {
+    /// Kills the server, and starts it again after `down`; with a moment, not without killing that start as well.
+    pub(crate) fn crash(&self, when: &str, down: Duration, in_start: Option<Duration>) {
         let mut server = self.server.lock().unwrap();
         if self.is_calm() {
             return;
@@ -136,13 +150,19 @@ impl World {
         server.kill();
         self.kills.add(&format!("server {when}"));
         std::thread::sleep(down);
+        if let Some(moment) = in_start {
+            server.kill_while_starting(moment);
+            self.kills.add("server while starting");
+        }
         server.restart_anywhere();
         self.address.lock().unwrap().clone_from(&server.url);
     }
 
-    /// The server itself; nobody kills it meanwhile.
-    pub(crate) fn server<T>(&self, use_it: impl FnOnce(&mut Server) -> T) -> T {
-        use_it(&mut self.server.lock().unwrap())
+    /// Asks the server to stop; gives its database.
+    pub(crate) fn stop(&self) -> PathBuf {
+        let mut server = self.server.lock().unwrap();
+        assert_eq!(server.terminate(), 0, "a server that is asked to stop ends well");
+        server.database()
     }
 
     /// Kills the server at random moments until the run is over. Some lives are long enough to get something done.
@@ -152,7 +172,8 @@ impl World {
             let life = if rng.percent(75) { 50 + rng.below(250) } else { 300 + rng.below(1_200) };
             std::thread::sleep(Duration::from_millis(life));
             let down = if rng.percent(50) { Duration::ZERO } else { rng.millis(120) };
-            self.crash("at any moment", down);
+            let in_start = rng.percent(25).then(|| rng.millis(50));
+            self.crash("at any moment", down, in_start);
         }
     }
 }

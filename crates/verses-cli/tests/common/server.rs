@@ -30,6 +30,20 @@ impl Server {
         Self { folder, flags, child, url }
     }
 
+    /// A server on a new database whose first processes were killed at the given moments after their start.
+    pub(crate) fn start_at_last(flags: &[&str], moments: &[std::time::Duration]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+        for moment in moments {
+            let mut child = process(folder.path(), "127.0.0.1:0", &flags);
+            std::thread::sleep(*moment);
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let (child, url) = spawn(folder.path(), "127.0.0.1:0", &flags).expect("a server that starts");
+        Self { folder, flags, child, url }
+    }
+
     /// Ends the process as a power cut would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -65,6 +79,15 @@ impl Server {
         let started = spawn(self.folder.path(), &address, &self.flags);
         let elsewhere = || spawn(self.folder.path(), "127.0.0.1:0", &self.flags);
         (self.child, self.url) = started.or_else(elsewhere).expect("a server that starts");
+    }
+
+    /// Begins to start it, and kills it after `moment`, ready or not. It is not running then.
+    pub(crate) fn kill_while_starting(&mut self, moment: std::time::Duration) {
+        self.kill();
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.child = process(self.folder.path(), &address, &self.flags);
+        std::thread::sleep(moment);
+        self.kill();
     }
 
     /// A device that talks to this server and has signed up as `name`.
@@ -109,9 +132,9 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &std::path::Path, listen: &str, flags: &[String]) -> Option<(Child, String)> {
+fn process(folder: &std::path::Path, listen: &str, flags: &[String]) -> Child {
     let database = format!("sqlite:{}", folder.join("server.db").display());
-    let mut child = Command::new(VERSES)
+    Command::new(VERSES)
         .args(["serve", "--json", "--listen", listen, "--database", &database])
         .args(flags)
         .env("VERSES_LOG", "error")
@@ -119,7 +142,12 @@ fn spawn(folder: &std::path::Path, listen: &str, flags: &[String]) -> Option<(Ch
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Starts a server and waits until it is ready. `None` if it cannot start there.
+fn spawn(folder: &std::path::Path, listen: &str, flags: &[String]) -> Option<(Child, String)> {
+    let mut child = process(folder, listen, flags);
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     match serde_json::from_str::<Value>(&line) {

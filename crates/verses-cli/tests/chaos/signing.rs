@@ -1,0 +1,37 @@
+//! Signing up, in and out on a device while processes are killed and answers lost.
+
+use crate::actor::Actor;
+use crate::finding::Wrong;
+
+/// How often signing in may fail before it counts as impossible.
+const TRIES: u32 = 200;
+
+impl Actor {
+    /// Signs in to an account of the device, makes it if it is not there, and goes on until the store says so.
+    pub(crate) fn sign_in(&mut self, account: usize) {
+        for _ in 0..TRIES {
+            if self.signed_in && self.current == account {
+                return;
+            }
+            let is_new = self.accounts[account].user.is_none();
+            // Whichever device comes first makes the account; the others are refused and sign in.
+            let command = if is_new && self.rng.percent(50) { "signup" } else { "login" };
+            let email = self.accounts[account].email.clone();
+            // Where nobody is known yet, it is this account that is being signed in.
+            self.current = account;
+            self.run(command, &["--email", &email]);
+        }
+        let email = self.accounts[account].email.clone();
+        self.found(Wrong::Stuck, format!("cannot sign in as {email}"));
+    }
+
+    /// Another account of the device, with or without signing out of the present one.
+    pub(crate) fn switch(&mut self) {
+        self.stop_watching();
+        let next = (self.current + 1) % self.accounts.len();
+        if self.rng.percent(50) {
+            self.run("logout", &[]);
+        }
+        self.sign_in(next);
+    }
+}
