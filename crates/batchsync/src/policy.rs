@@ -56,7 +56,7 @@ pub struct Undelivered {
 }
 
 /// Chooses batch sizes. Equal calls give equal answers: no clock, no randomness.
-pub trait BatchPolicy: Debug + Send {
+pub trait BatchPolicy: Debug + Send + Sync {
     /// How much the next batch may hold.
     fn window(&mut self, now: Millis, quality: NetworkQuality, backlog: Backlog) -> BatchWindow;
 

@@ -1,0 +1,175 @@
+//! The checkers, one file per invariant, and what they are shown. Each sees everything that happens, while faults run and
+//! after they have stopped; the first thing that is wrong ends the run.
+
+mod i01_never_lost;
+mod i02_at_most_once;
+mod i03_together;
+mod i04_in_order;
+mod i05_converges;
+mod i06_fold;
+mod i07_own_account;
+mod i08_cursor;
+mod i09_progress;
+mod i10_same_result;
+mod i11_restored;
+
+use std::fmt;
+
+use futures_util::FutureExt;
+use uuid::Uuid;
+use verses_client::{SyncEvent, SyncResult};
+use verses_server::storage::Writes;
+use verses_store::{MemoryStore, StoreChange};
+
+use crate::facts::Facts;
+use crate::world::World;
+
+/// Something that happened, as the checkers see it.
+pub(crate) enum Seen<'a> {
+    /// A device committed.
+    Committed {
+        device: usize,
+        changes: &'a [StoreChange],
+        store: &'a MemoryStore,
+    },
+    /// A device lost its processes.
+    Killed { device: usize },
+    /// The client told its face something.
+    Told { device: usize, event: &'a SyncEvent },
+    /// A sync ended.
+    Synced { device: usize, result: &'a SyncResult },
+    /// A request with a good token reached the server. The device is the one that sent it.
+    Arrived { device: usize, user: Uuid, body: &'a [u8] },
+    /// The server committed.
+    Accepted { user: Uuid, writes: &'a Writes },
+    /// The server gave a cursor out.
+    Listed { cursor: &'a str },
+    /// The answer to somebody who sent other people's ids.
+    Attacked { attacker: Uuid, status: u16, body: &'a [u8] },
+    /// A backup was taken.
+    BackedUp,
+    /// The database went back to a backup, counted from the first.
+    Restored { backup: usize },
+    /// Faults are over, and the apps stay open: the queues have had the time they may take.
+    Settled,
+    /// Everybody has synced after the faults were over.
+    Ended,
+}
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Its number in the design.
+    pub invariant: u8,
+    /// What is wrong.
+    pub what: String,
+    /// The operation it is about, if it is about one.
+    pub operation: Option<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "invariant {}: {}", self.invariant, self.what)
+    }
+}
+
+/// What a checker finds wrong: the text, and the operation it is about.
+pub(crate) type Finding = (String, Option<String>);
+
+pub(crate) fn wrong(text: impl Into<String>, operation: &str) -> Finding {
+    (text.into(), Some(operation.to_owned()))
+}
+
+pub(crate) fn wrong_in_general(text: impl Into<String>) -> Finding {
+    (text.into(), None)
+}
+
+/// A checker of one invariant.
+trait Checker: Send {
+    /// Its number in the design.
+    fn invariant(&self) -> u8;
+    /// Judges what happened. `facts` hold it already.
+    fn see(&mut self, world: &World, facts: &Facts, seen: &Seen<'_>) -> Result<(), Finding>;
+}
+
+/// All checkers of a run, with what is known.
+pub(crate) struct Checks {
+    pub(crate) facts: Facts,
+    checkers: Vec<Box<dyn Checker>>,
+    violation: Option<Violation>,
+}
+
+impl Checks {
+    /// All checkers, or only that of one invariant.
+    pub(crate) fn new(only: Option<u8>) -> Self {
+        let all: [Box<dyn Checker>; 11] = [
+            Box::new(i01_never_lost::NeverLost),
+            Box::new(i02_at_most_once::AtMostOnce),
+            Box::new(i03_together::Together),
+            Box::new(i04_in_order::InOrder::default()),
+            Box::new(i05_converges::Converges),
+            Box::new(i06_fold::Fold),
+            Box::new(i07_own_account::OwnAccount),
+            Box::new(i08_cursor::CursorSkipsNothing::default()),
+            Box::new(i09_progress::HonestProgress::default()),
+            Box::new(i10_same_result::SameResult),
+            Box::new(i11_restored::Restored),
+        ];
+        let checkers = all.into_iter().filter(|c| only.is_none_or(|only| c.invariant() == only)).collect();
+        Self { facts: Facts::default(), checkers, violation: None }
+    }
+
+    pub(crate) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// The last syncs did not come to an end in the time they may take.
+    pub(crate) fn never_ended(&mut self) {
+        if self.checkers.iter().any(|checker| checker.invariant() == 5) {
+            let what = "the last syncs did not come to an end although the faults are over".to_owned();
+            self.violation = Some(Violation { invariant: 5, what, operation: None });
+        }
+    }
+
+    /// Takes in what happened, then lets every checker judge it.
+    pub(crate) fn see(&mut self, world: &World, seen: &Seen<'_>) {
+        if self.violation.is_some() {
+            return;
+        }
+        // What must not have been so before is judged before it becomes part of what is known.
+        let before = matches!(seen, Seen::Accepted { .. });
+        if !before {
+            self.facts.take_in(seen);
+        }
+        for checker in &mut self.checkers {
+            if let Err((what, operation)) = checker.see(world, &self.facts, seen) {
+                self.violation = Some(Violation { invariant: checker.invariant(), what, operation });
+                break;
+            }
+        }
+        if before {
+            self.facts.take_in(seen);
+        }
+    }
+}
+
+impl Facts {
+    fn take_in(&mut self, seen: &Seen<'_>) {
+        match seen {
+            Seen::Committed { device, changes, .. } => self.committed(*device, changes),
+            Seen::Accepted { user, writes } => self.accepted(*user, writes),
+            Seen::Listed { cursor, .. } => {
+                let history = self.history();
+                self.cursors.insert((*cursor).to_owned(), history);
+            }
+            Seen::BackedUp => self.backed_up(),
+            Seen::Restored { backup } => self.restored(*backup),
+            _ => {}
+        }
+    }
+}
+
+/// Reads of a store in memory complete at once.
+pub(crate) fn at_once<T, E>(read: impl Future<Output = Result<T, E>>) -> Option<T> {
+    read.now_or_never().and_then(Result::ok)
+}
