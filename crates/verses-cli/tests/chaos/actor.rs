@@ -2,7 +2,7 @@
 //! each, and bringing it to rest. What it does is in `deeds`, signing in and out in `signing`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -46,6 +46,28 @@ pub(crate) struct Account {
     pub(crate) user: Option<String>,
     pub(crate) collection: Vec<Passage>,
     pub(crate) archived: Vec<Passage>,
+}
+
+/// A command, and what its output will mean.
+pub(crate) struct Plan<P> {
+    command: &'static str,
+    args: Vec<String>,
+    promise: P,
+}
+
+impl<P> Plan<P> {
+    /// The command with its arguments.
+    pub(crate) fn new(command: &'static str, args: &[&str], promise: P) -> Self {
+        Self { command, args: args.iter().map(|a| (*a).to_owned()).collect(), promise }
+    }
+}
+
+/// A command that runs.
+pub(crate) struct Begun<P> {
+    command: &'static str,
+    promise: P,
+    kill_at: Option<Instant>,
+    running: Running,
 }
 
 /// A device and what is known of it.
@@ -108,46 +130,77 @@ impl Actor {
         self.next_mark
     }
 
-    /// Runs a command; while there are faults it is often killed at a random moment. Gives what it printed if that is
-    /// complete.
-    pub(crate) fn run(&mut self, command: &str, args: &[&str]) -> Option<Value> {
+    /// Starts a command. While there are faults it is often killed at a random moment.
+    pub(crate) fn begin<P>(&mut self, plan: Plan<P>) -> Begun<P> {
+        let Plan { command, args, promise } = plan;
         self.world.commands.add(command);
-        let running = self.device.spawn(&[&[command], args, &["--json"]].concat());
         let kills = if is_about_sessions(command) { SESSION_KILLS } else { KILLS };
-        let output = if !self.world.is_calm() && self.rng.percent(kills) {
-            let moment = if self.rng.percent(60) { 15 } else { 150 };
-            std::thread::sleep(self.rng.millis(moment));
-            running.kill()
-        } else {
-            running.end()
+        let is_killed = !self.world.is_calm() && self.rng.percent(kills);
+        let moment = if self.rng.percent(60) { 15 } else { 150 };
+        let kill_at = is_killed.then(|| Instant::now() + self.rng.millis(moment));
+        let all: Vec<&str> = [command].into_iter().chain(args.iter().map(String::as_str)).chain(["--json"]).collect();
+        Begun { command, promise, kill_at, running: self.device.spawn(&all) }
+    }
+
+    /// Waits for the end of a command, or kills it, and looks at what is left. Gives its output if that is complete: it is
+    /// a promise, also of a process that was killed right after it.
+    pub(crate) fn end<P>(&mut self, begun: Begun<P>) -> (P, Option<Value>) {
+        let Begun { command, promise, kill_at, running } = begun;
+        let output = match kill_at {
+            Some(at) => {
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+                running.kill()
+            }
+            None => running.end(),
         };
         self.judge(command, &output);
         self.look();
-        // Complete output is a promise, also of a process that was killed right after it.
-        serde_json::from_str(&output.stdout).ok()
+        (promise, serde_json::from_str(&output.stdout).ok())
+    }
+
+    /// How the syncs to come send: as they like, in small batches, or one by one.
+    pub(crate) fn choose_delivery(&mut self) {
+        for name in ["VERSES_MAX_BATCH_SIZE", "VERSES_NETWORK_AWARE_THROTTLING", "VERSES_INDIVIDUAL_ONLY"] {
+            self.device.unset(name);
+        }
+        match self.rng.below(4) {
+            0 => self.device.set("VERSES_INDIVIDUAL_ONLY", "true"),
+            1 => {
+                self.device.set("VERSES_MAX_BATCH_SIZE", "3");
+                self.device.set("VERSES_NETWORK_AWARE_THROTTLING", "false");
+            }
+            _ => {}
+        }
     }
 
     fn judge(&mut self, command: &str, output: &Output) {
-        let expected = match output.status {
-            -1 => {
-                self.world.client_killed(command);
-                return;
-            }
-            0 => true,
+        if output.status == 0 {
+            return;
+        }
+        if output.status == -1 {
+            self.world.client_killed(command);
+            return;
+        }
+        let error: Value = serde_json::from_str(&output.stderr).unwrap_or_default();
+        let code = error["code"].as_str().unwrap_or("none");
+        self.world.endings.add(&format!("{command}: {}, {code}", output.status));
+        let expected = match (command, output.status) {
             // Some in the inbox; saved, but the network or the server is in trouble.
-            3 | 5 => command == "sync" || is_about_sessions(command),
-            1 => is_about_sessions(command) || command == "sync" && another_syncs(output),
+            ("sync", 3 | 5) | ("signup" | "login" | "logout", 5) => true,
+            ("sync", 1) => another_syncs(output),
+            // Another device was there first; none was yet.
+            ("signup" | "login", 1) => ["user_already_exists", "invalid_credentials"].contains(&code),
             // A sign-out that was killed may have reached the server.
-            4 => command == "logout",
+            ("logout", 4) => true,
             _ => false,
         };
         if !expected {
-            self.found(Wrong::Command, format!("verses {command} ended with {output:?}"));
+            self.found(Wrong::Command, &format!("verses {command} ended with {output:?}"));
         }
     }
 
     /// Notes something wrong with this device.
-    pub(crate) fn found(&mut self, wrong: Wrong, text: String) {
+    pub(crate) fn found(&mut self, wrong: Wrong, text: &str) {
         self.findings.push(Finding { wrong, text: format!("{}: {text}", self.name) });
     }
 
@@ -172,6 +225,7 @@ impl Actor {
     pub(crate) fn watch(&mut self) {
         if self.watcher.is_none() {
             self.world.commands.add("sync --watch");
+            self.choose_delivery();
             self.watcher = Some(self.device.spawn(&["sync", "--watch", "--interval", "1", "--json"]));
         }
     }
@@ -185,7 +239,7 @@ impl Actor {
         match output.status {
             -1 => self.world.client_killed("sync --watch"),
             1 if another_syncs(&output) => {}
-            _ => self.found(Wrong::Command, format!("verses sync --watch ended with {output:?}")),
+            _ => self.found(Wrong::Command, &format!("verses sync --watch ended with {output:?}")),
         }
         self.look();
     }
@@ -207,7 +261,7 @@ impl Actor {
             }
             self.look();
             if !matches!(output.status, 0 | 3 | 5) {
-                self.found(Wrong::Command, format!("the last sync ended with {output:?}"));
+                self.found(Wrong::Command, &format!("the last sync ended with {output:?}"));
             }
             let retried = self.device.json(&["queue", "retry", "--all"]);
             if output.status == 0 && retried["retried"] == 0 && self.device.waiting() == 0 {
@@ -216,7 +270,7 @@ impl Actor {
             std::thread::sleep(Duration::from_millis(50));
         }
         let status = self.device.run(&["status"]);
-        self.found(Wrong::Stuck, format!("never gets everything sent: {status:?}"));
+        self.found(Wrong::Stuck, &format!("never gets everything sent: {status:?}"));
     }
 
     /// The store's file.

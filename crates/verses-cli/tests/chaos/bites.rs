@@ -210,24 +210,24 @@ fn a_planted_fault_is_found_and_a_quiet_run_gives_no_finding() {
     };
     let found: Vec<&Finding> = actors.iter().flat_map(|a| &a.findings).collect();
     assert!(found.is_empty(), "{found:?}");
-    expect("the server as it is", judged(&server, &clients), &[]);
-    expect("the device as it is", looked(&waiting), &[]);
-    expect("a device that has not sent all", with_device(&waiting), &[Wrong::Stuck]);
+    expect("the server as it is", &judged(&server, &clients), &[]);
+    expect("the device as it is", &looked(&waiting), &[]);
+    expect("a device that has not sent all", &with_device(&waiting), &[Wrong::Stuck]);
     let one = "CREATE TEMP TABLE one AS SELECT * FROM sync_operations WHERE kind = 'record_review' LIMIT 1;
         CREATE TEMP TABLE other AS SELECT user_id FROM sync_users WHERE user_id <> (SELECT user_id FROM one);";
     for (name, sql, wrong) in SERVER {
-        expect(name, judged(&doctored(&server, &format!("{one}{sql}")), &clients), wrong);
+        expect(name, &judged(&doctored(&server, &format!("{one}{sql}")), &clients), wrong);
     }
     for (name, sql, wrong) in DEVICE {
-        expect(name, with_device(&doctored(&quiet, sql)), wrong);
+        expect(name, &with_device(&doctored(&quiet, sql)), wrong);
     }
     for (name, sql, wrong) in WAITING {
-        expect(name, looked(&doctored(&waiting, sql)), wrong);
+        expect(name, &looked(&doctored(&waiting, sql)), wrong);
     }
 }
 
 #[track_caller]
-fn expect(name: &str, findings: Vec<Finding>, wrong: &[Wrong]) {
+fn expect(name: &str, findings: &[Finding], wrong: &[Wrong]) {
     let text: Vec<String> = findings.iter().map(Finding::to_string).collect();
     assert_eq!(findings.is_empty(), wrong.is_empty(), "{name}: {text:?}");
     for wrong in wrong {

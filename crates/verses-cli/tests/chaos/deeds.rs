@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::actor::{Actor, Passage};
+use crate::actor::{Actor, Begun, Passage};
 use crate::finding::Wrong;
 use crate::record::{self, Deed};
 
@@ -24,9 +24,10 @@ enum Step {
     Watch,
     StopWatching,
     Switch,
+    Crowd,
 }
 
-const STEPS: [(u64, Step); 10] = [
+const STEPS: [(u64, Step); 11] = [
     (14, Step::AddMany),
     (6, Step::AddOwn),
     (26, Step::Review),
@@ -36,13 +37,26 @@ const STEPS: [(u64, Step); 10] = [
     (25, Step::Sync),
     (5, Step::Watch),
     (5, Step::StopWatching),
-    (4, Step::Switch),
+    (10, Step::Switch),
+    (10, Step::Crowd),
 ];
 /// Before anybody has signed in.
 const GUEST_STEPS: [(u64, Step); 4] =
     [(40, Step::AddMany), (20, Step::AddOwn), (30, Step::Review), (10, Step::Profile)];
 /// Most of them.
 const MAX_GUEST_STEPS: u64 = 6;
+
+/// What the complete output of a command promises.
+#[derive(Debug)]
+enum Promise {
+    Added,
+    Done(Deed),
+    Called(String),
+    Synced,
+    Nothing,
+}
+
+type Plan = crate::actor::Plan<Promise>;
 
 impl Actor {
     /// Begins as a guest, signs in, and does one thing after the other until the run is over.
@@ -68,17 +82,67 @@ impl Actor {
 
     fn step(&mut self, step: Step) {
         match step {
-            Step::AddMany => self.add_many(),
-            Step::AddOwn => self.add_own(),
-            Step::Review => self.review(),
-            Step::Archive => self.archive(),
-            Step::Phase => self.phase(),
-            Step::Profile => self.profile(),
-            Step::Sync => self.sync(),
             Step::Watch => self.watch(),
             Step::StopWatching => self.stop_watching(),
             Step::Switch if self.accounts.len() > 1 => self.switch(),
             Step::Switch => {}
+            Step::Crowd => self.crowd(),
+            step => {
+                if let Some(plan) = self.plan(step) {
+                    let begun = self.begin(plan);
+                    self.finish(begun);
+                }
+            }
+        }
+    }
+
+    /// Several processes on the store at once.
+    fn crowd(&mut self) {
+        let mut all = Vec::new();
+        for _ in 0..2 + self.rng.below(3) {
+            let step = *self.rng.pick(&[Step::AddMany, Step::AddOwn, Step::Review, Step::Review, Step::Sync]);
+            if let Some(plan) = self.plan(step) {
+                all.push(self.begin(plan));
+            }
+        }
+        all.into_iter().for_each(|begun| self.finish(begun));
+    }
+
+    /// What is typed, and what its output promises. The attempt is noted.
+    fn plan(&mut self, step: Step) -> Option<Plan> {
+        match step {
+            Step::AddMany => Some(self.add_many()),
+            Step::AddOwn => Some(self.add_own()),
+            Step::Review => self.review(),
+            Step::Archive => self.archive(),
+            Step::Phase => self.phase(),
+            Step::Profile => Some(self.profile()),
+            Step::Sync => Some(self.sync()),
+            Step::Watch | Step::StopWatching | Step::Switch | Step::Crowd => None,
+        }
+    }
+
+    /// Waits for the end of a process, or ends it, and takes its output at its word.
+    fn finish(&mut self, begun: Begun<Promise>) {
+        let (promise, output) = self.end(begun);
+        let Some(output) = output else {
+            if let Promise::Called(name) = promise {
+                self.record.called(self.current, name, false);
+            }
+            return;
+        };
+        match promise {
+            Promise::Added => self.added(&output),
+            Promise::Done(deed) if output["verseId"].is_string() => self.tell(&deed),
+            Promise::Synced => self.record.synced(&output),
+            Promise::Called(name) => {
+                let told = output["fullName"] == *name;
+                if told {
+                    self.tell(&record::profile(&name));
+                }
+                self.record.called(self.current, name, told);
+            }
+            Promise::Done(_) | Promise::Nothing => {}
         }
     }
 
@@ -97,10 +161,12 @@ impl Actor {
         Passage { reference: format!("{book} {chapter}:{verse}"), translation }
     }
 
-    fn add_many(&mut self) {
+    fn add_many(&mut self) -> Plan {
         let first = self.passage();
         let mut list: Vec<Passage> = vec![first.clone()];
-        for _ in 0..self.rng.below(40) {
+        // Some are more than one transaction.
+        let most = if self.rng.percent(5) { 500 } else { 40 };
+        for _ in 0..self.rng.below(most) {
             let next = Passage { translation: first.translation.clone(), ..self.passage() };
             if !list.contains(&next) {
                 list.push(next);
@@ -110,20 +176,17 @@ impl Actor {
             self.attempt(&record::create(&passage.name()));
         }
         let text: String = list.iter().map(|p| format!("{}\n", p.reference)).collect();
-        let file = self.device.file("list.txt", text.as_bytes());
+        let name = format!("list-{}.txt", self.mark());
+        let file = self.device.file(&name, text.as_bytes());
         let args = ["--file", file.to_str().unwrap(), "--translation", &first.translation];
-        if let Some(output) = self.run("add", &args) {
-            self.added(&output);
-        }
+        Plan::new("add", &args, Promise::Added)
     }
 
-    fn add_own(&mut self) {
+    fn add_own(&mut self) -> Plan {
         let title = format!("My own words no {}", self.mark());
         let passage = Passage { reference: title.clone(), translation: "PRIVATE".to_owned() };
         self.attempt(&record::create(&passage.name()));
-        if let Some(output) = self.run("add", &[&title, "--text", "Words that nobody else has"]) {
-            self.added(&output);
-        }
+        Plan::new("add", &[&title, "--text", "Words that nobody else has"], Promise::Added)
     }
 
     fn added(&mut self, output: &Value) {
@@ -142,7 +205,7 @@ impl Actor {
             }
         }
         if output["errors"].as_array().is_none_or(|errors| !errors.is_empty()) {
-            self.found(Wrong::Command, format!("verses add said {output}"));
+            self.found(Wrong::Command, &format!("verses add said {output}"));
         }
     }
 
@@ -151,65 +214,62 @@ impl Actor {
         if collection.is_empty() { None } else { Some(self.rng.pick(collection).clone()) }
     }
 
-    fn do_to(&mut self, deed: &Deed, command: &str, passage: &Passage, args: &[&str]) -> bool {
+    fn about(
+        &mut self,
+        deed: &Deed,
+        command: &'static str,
+        passage: &Passage,
+        args: &[&str],
+        promise: Promise,
+    ) -> Plan {
         self.attempt(deed);
         let all = [&[passage.reference.as_str()], args, &["--translation", &passage.translation]].concat();
-        self.run(command, &all).is_some_and(|output| output["verseId"].is_string())
+        Plan::new(command, &all, promise)
     }
 
-    fn review(&mut self) {
-        let Some(passage) = self.any_passage() else { return };
+    fn review(&mut self) -> Option<Plan> {
+        let passage = self.any_passage()?;
         let (passed, seconds) = (self.rng.percent(75), self.mark());
         let deed = record::review(&passage.name(), passed, seconds);
-        let outcome = if passed { "--pass" } else { "--fail" };
-        if self.do_to(&deed, "review", &passage, &[outcome, "--seconds", &seconds.to_string()]) {
-            self.tell(&deed);
-        }
+        let args = [if passed { "--pass" } else { "--fail" }, "--seconds", &seconds.to_string()];
+        Some(self.about(&deed, "review", &passage, &args, Promise::Done(deed.clone())))
     }
 
     /// What is told is not counted: putting away what another device has put away does nothing.
-    fn archive(&mut self) {
+    fn archive(&mut self) -> Option<Plan> {
         let account = &self.accounts[self.current];
         let restore = !account.archived.is_empty() && self.rng.percent(60);
-        let passage = if restore { Some(self.rng.pick(&account.archived).clone()) } else { self.any_passage() };
-        let Some(passage) = passage else { return };
-        let deed = record::archive(&passage.name(), restore);
-        self.do_to(&deed, "archive", &passage, if restore { &["--restore"] } else { &[] });
-        // If it was killed it may be either; a review of it is right either way.
+        let passage = if restore { self.rng.pick(&account.archived).clone() } else { self.any_passage()? };
+        // If it is killed it may be either; a review of it is right either way.
         let account = self.account();
         let (from, to) = match restore {
             true => (&mut account.archived, &mut account.collection),
             false => (&mut account.collection, &mut account.archived),
         };
         from.retain(|p| *p != passage);
-        to.push(passage);
+        to.push(passage.clone());
+        let deed = record::archive(&passage.name(), restore);
+        let args: &[&str] = if restore { &["--restore"] } else { &[] };
+        Some(self.about(&deed, "archive", &passage, args, Promise::Nothing))
     }
 
-    fn phase(&mut self) {
-        let Some(passage) = self.any_passage() else { return };
+    fn phase(&mut self) -> Option<Plan> {
+        let passage = self.any_passage()?;
         let phase = *self.rng.pick(&PHASES);
         let deed = record::phase(&passage.name(), phase);
-        if self.do_to(&deed, "phase", &passage, &[phase]) {
-            self.tell(&deed);
-        }
+        Some(self.about(&deed, "phase", &passage, &[phase], Promise::Done(deed.clone())))
     }
 
-    fn profile(&mut self) {
+    fn profile(&mut self) -> Plan {
         let name = format!("Name {}", self.mark());
-        let deed = record::profile(&name);
-        self.attempt(&deed);
-        let told = self.run("profile", &["--full-name", &name]).is_some_and(|o| o["fullName"] == *name);
-        if told {
-            self.tell(&deed);
-        }
-        self.record.called(self.current, name, told);
+        self.attempt(&record::profile(&name));
+        Plan::new("profile", &["--full-name", &name], Promise::Called(name.clone()))
     }
 
-    fn sync(&mut self) {
+    fn sync(&mut self) -> Plan {
+        self.choose_delivery();
         let flags = *self.rng.pick(&["", "", "--push-only", "--pull-only", "--patience=1"]);
         let args: Vec<&str> = [flags].into_iter().filter(|f| !f.is_empty()).collect();
-        if let Some(output) = self.run("sync", &args) {
-            self.record.synced(&output);
-        }
+        Plan::new("sync", &args, Promise::Synced)
     }
 }

@@ -94,6 +94,7 @@ fn report(world: &World, server: &ServerRows, devices: &[DeviceFacts<'_>], storm
     println!("kills: {}", world.kills);
     println!("faults of the relay: {}", world.faults);
     println!("commands: {}", world.commands);
+    println!("other endings: {}", world.endings);
     let told: u64 = devices.iter().flat_map(|d| d.record.told.values()).sum();
     let seen: usize = devices.iter().map(|d| d.record.queued.len()).sum();
     println!("operations: {told} told as saved, {seen} seen in queues, {} accepted by the server", server.ledger.len());

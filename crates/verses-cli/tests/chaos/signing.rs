@@ -1,6 +1,6 @@
 //! Signing up, in and out on a device while processes are killed and answers lost.
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Plan};
 use crate::finding::Wrong;
 
 /// How often signing in may fail before it counts as impossible.
@@ -19,10 +19,11 @@ impl Actor {
             let email = self.accounts[account].email.clone();
             // Where nobody is known yet, it is this account that is being signed in.
             self.current = account;
-            self.run(command, &["--email", &email]);
+            let begun = self.begin(Plan::new(command, &["--email", &email], ()));
+            self.end(begun);
         }
         let email = self.accounts[account].email.clone();
-        self.found(Wrong::Stuck, format!("cannot sign in as {email}"));
+        self.found(Wrong::Stuck, &format!("cannot sign in as {email}"));
     }
 
     /// Another account of the device, with or without signing out of the present one.
@@ -30,7 +31,8 @@ impl Actor {
         self.stop_watching();
         let next = (self.current + 1) % self.accounts.len();
         if self.rng.percent(50) {
-            self.run("logout", &[]);
+            let begun = self.begin(Plan::new("logout", &[], ()));
+            self.end(begun);
         }
         self.sign_in(next);
     }

@@ -21,8 +21,8 @@ pub(crate) struct Settings {
     pub(crate) users: u64,
 }
 
-/// Seconds. A device renews a token that has less than a minute left, so each is used for some four seconds.
-const TOKEN_LIFE: &str = "64";
+/// Seconds, one of them in each run. A device renews a token that has less than a minute left.
+const TOKEN_LIVES: [&str; 3] = ["61", "64", "3600"];
 /// Starts on the new database that are killed before one is let live.
 const FIRST_STARTS: u64 = 4;
 
@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) kills: Tally,
     pub(crate) faults: Tally,
     pub(crate) commands: Tally,
+    /// How commands ended that did not succeed and were not killed.
+    pub(crate) endings: Tally,
 }
 
 impl World {
@@ -92,10 +94,9 @@ impl World {
     pub(crate) fn new(settings: Settings) -> Arc<Self> {
         let mut rng = Rng::named(settings.seed, "first start");
         let moments: Vec<Duration> = (0..FIRST_STARTS).map(|_| rng.millis(60)).collect();
-        let server = Server::start_at_last(
-            &["--operations-per-minute", "100000000", "--token-life-seconds", TOKEN_LIFE],
-            &moments,
-        );
+        let life = *rng.pick(&TOKEN_LIVES);
+        let server =
+            Server::start_at_last(&["--operations-per-minute", "100000000", "--token-life-seconds", life], &moments);
         let address = Arc::new(Mutex::new(server.url.clone()));
         let kills = Tally::default();
         (0..FIRST_STARTS).for_each(|_| kills.add("server at its first start"));
@@ -108,6 +109,7 @@ impl World {
             kills,
             faults: Tally::default(),
             commands: Tally::default(),
+            endings: Tally::default(),
         })
     }
 
