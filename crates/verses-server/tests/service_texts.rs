@@ -96,6 +96,28 @@ async fn without_a_translation_the_preferred_one_counts_if_its_text_is_there() {
 }
 
 #[tokio::test]
+async fn a_preference_that_is_refused_or_out_of_date_counts_no_more_in_its_batch_than_alone() {
+    let service = service();
+    let translation_of = |result: &verses_protocol::OperationResult| data(result)["verse"]["translation"].clone();
+    let response = send(&service, vec![prefer("p1", ""), create("a", "Ps 1")]).await;
+    assert!(!response.results[0].success);
+    assert_eq!(translation_of(&response.results[1]), "KJV", "the malformed one fails alone");
+
+    send_one(&service, prefer("p2", "WEB")).await;
+    let older = operation("p3", "update_profile", json!({"occurredAt": NOON - 1, "preferredTranslation": "KJV"}));
+    let response = send(&service, vec![older, create("b", "Ps 2")]).await;
+    assert_eq!(translation_of(&response.results[1]), "WEB", "the newer preference stays");
+
+    send_one(
+        &service,
+        operation("p4", "update_profile", json!({"occurredAt": NOON + 1, "preferredTranslation": "KJV"})),
+    )
+    .await;
+    let response = send(&service, vec![prefer("p2", "WEB"), create("c", "Ps 3")]).await;
+    assert_eq!(translation_of(&response.results[1]), "KJV", "a repetition does not count again");
+}
+
+#[tokio::test]
 async fn without_any_text_the_user_is_told_what_there_is_and_to_supply_it() {
     let result = send_one(&service(), in_translation("a", "John 3:16", "NASB")).await;
     assert_eq!(code(&result), "text_required");

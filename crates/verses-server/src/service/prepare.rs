@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::{self, StreamExt};
-use verses_core::{CreateVerse, DEFAULT_TRANSLATION, Operation, OperationId, TextLookup, UnixMillis, Verse, VerseId};
+use verses_core::{
+    ApplyContext, CreateVerse, DEFAULT_TRANSLATION, Operation, TextLookup, UnixMillis, UserState, Verse, VerseId,
+};
 use verses_protocol::TextSource;
 
 use super::decide::{BatchDecision, Prepared};
@@ -45,7 +47,7 @@ impl<S: Storage> Service<S> {
         now: UnixMillis,
         operations: Vec<(usize, ToApply)>,
     ) -> Result<BatchDecision, ServiceError> {
-        let aims = self.aims(user, &operations).await?;
+        let aims = self.aims(user, now, &operations).await?;
         let texts = self.texts_for(now, &aims).await?;
         let prepare = |(position, ToApply { id, mut operation, content_hash })| {
             let mut prepared = LookedUp::not_asked();
@@ -66,24 +68,32 @@ impl<S: Storage> Service<S> {
     }
 
     /// What each creation that is not in the ledger yet aims at, by position.
-    async fn aims(&self, user: UserId, operations: &[(usize, ToApply)]) -> Result<BTreeMap<usize, Aim>, ServiceError> {
-        let creations = operations.iter().filter(|(_, sent)| matches!(sent.operation, Operation::CreateVerse(_)));
-        let ids: Vec<OperationId> = creations.map(|(_, sent)| sent.id.clone()).collect();
-        if ids.is_empty() {
+    async fn aims(
+        &self,
+        user: UserId,
+        now: UnixMillis,
+        operations: &[(usize, ToApply)],
+    ) -> Result<BTreeMap<usize, Aim>, ServiceError> {
+        if !operations.iter().any(|(_, sent)| matches!(sent.operation, Operation::CreateVerse(_))) {
             return Ok(BTreeMap::new());
         }
-        let wanted = Wanted { operations: ids, profile: true, ..Wanted::default() };
+        let of_kind =
+            |operation: &Operation| matches!(operation, Operation::CreateVerse(_) | Operation::UpdateProfile(_));
+        let ids = operations.iter().filter(|(_, sent)| of_kind(&sent.operation)).map(|(_, sent)| sent.id.clone());
+        let wanted = Wanted { operations: ids.collect(), profile: true, ..Wanted::default() };
         let known = self.storage.read(user, wanted).await?;
-        let mut preferred = known.profile.preferred_translation.value;
+        let mut state = UserState { profile: known.profile, ..UserState::default() };
         let mut aims = BTreeMap::new();
-        for (position, sent) in operations {
+        for (position, sent) in operations.iter().filter(|(_, sent)| !known.ledger.contains_key(&sent.id)) {
             match &sent.operation {
-                // A preference set earlier in the same batch counts already.
-                Operation::UpdateProfile(update) if update.preferred_translation.is_some() => {
-                    preferred.clone_from(&update.preferred_translation);
+                // A preference set earlier in the same batch counts already, unless it is refused or out of date.
+                Operation::UpdateProfile(_) => {
+                    let context = ApplyContext { operation_id: &sent.id, now, text: &TextLookup::NotAsked };
+                    drop(verses_core::apply(&mut state, &context, &sent.operation));
                 }
-                Operation::CreateVerse(create) if !known.ledger.contains_key(&sent.id) => {
-                    aims.insert(*position, aim(create, preferred.as_deref()));
+                Operation::CreateVerse(create) => {
+                    let preferred = state.profile.preferred_translation.value.as_deref();
+                    aims.insert(*position, aim(create, preferred));
                 }
                 _ => {}
             }
