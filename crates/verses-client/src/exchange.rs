@@ -214,8 +214,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             merge.cursor(cursor);
             recovery = self.service.note_page(owner, starts_over, changes, results).await?;
         }
-        if batch.is_none() {
-            recovery = self.service.note_accepted(owner, results).await?;
+        // The last page's cursor stands behind what the batch brought. Any other one stands somewhere before it: what
+        // was accepted must still be listed, and a server that goes back to a backup may never do so.
+        if batch.is_none_or(|b| b.has_more != Some(false)) {
+            self.service.note_accepted(owner, results, &mut recovery).await?;
         }
         let corrected = merge.results(rows, results).await?;
         let mut writes = merge.finish().await?;

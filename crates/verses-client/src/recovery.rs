@@ -27,7 +27,7 @@ fn recovery_key(owner: &str) -> String {
     format!("recovery/{owner}")
 }
 
-/// Key of the ids that were accepted one by one and that the feed has not listed yet.
+/// Key of the ids that were accepted and that the feed has not listed yet.
 fn expected_key(owner: &str) -> String {
     format!("expected/{owner}")
 }
@@ -43,16 +43,30 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(self.store.meta(key).await?.map(|text| serde_json::from_str(&text).unwrap_or_default()))
     }
 
-    /// Notes operations that were accepted one by one.
+    /// Notes operations that were accepted and that the feed is still to list: those sent one by one, and those of a
+    /// batch whose answer did not reach the end of the feed. `writes` are what [`Self::note_page`] gave for the answer.
     pub(crate) async fn note_accepted(
         &self,
         owner: &str,
         results: &[OperationResult],
-    ) -> Result<Vec<StoreChange>, ClientError> {
-        let mut expected = self.ids(&expected_key(owner)).await?.unwrap_or_default();
-        let before = expected.len();
-        expected.extend(results.iter().filter(|r| r.success).map(|r| r.id.clone()));
-        Ok(if expected.len() > before { vec![put_ids(expected_key(owner), &expected)] } else { Vec::new() })
+        writes: &mut Vec<StoreChange>,
+    ) -> Result<(), ClientError> {
+        let accepted: BTreeSet<String> = results.iter().filter(|r| r.success).map(|r| r.id.clone()).collect();
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        let key = expected_key(owner);
+        let about_it = |change: &StoreChange| {
+            matches!(change, StoreChange::PutMeta { key: k, .. } | StoreChange::DeleteMeta { key: k } if *k == key)
+        };
+        let mut expected = match writes.iter().position(about_it).map(|at| writes.remove(at)) {
+            Some(StoreChange::PutMeta { value, .. }) => serde_json::from_str(&value).unwrap_or_default(),
+            Some(_) => BTreeSet::new(),
+            None => self.ids(&key).await?.unwrap_or_default(),
+        };
+        expected.extend(accepted);
+        writes.push(put_ids(key, &expected));
+        Ok(())
     }
 
     /// Notes, beside a page of changes, what it listed, and that a recovery begins or goes on. A page that comes with

@@ -15,6 +15,7 @@ mod i11_restored;
 
 use std::fmt;
 
+use batchsync::QueueChange;
 use futures_util::FutureExt;
 use uuid::Uuid;
 use verses_client::{SyncEvent, SyncResult};
@@ -54,6 +55,49 @@ pub(crate) enum Seen<'a> {
     Settled,
     /// Everybody has synced after the faults were over.
     Ended,
+}
+
+impl Seen<'_> {
+    /// A line for the trace, with the ids of the operations it is about.
+    pub(crate) fn describe(&self) -> Option<String> {
+        match self {
+            Seen::Committed { device, changes, .. } => {
+                let about: Vec<String> = changes.iter().filter_map(describe_change).collect();
+                (!about.is_empty()).then(|| format!("device {device} commits: {}", about.join(", ")))
+            }
+            Seen::Arrived { device, user, body } => {
+                let device = if *device == usize::MAX { "an attacker".to_owned() } else { format!("device {device}") };
+                let body = String::from_utf8_lossy(body);
+                Some(format!("the server reads, from {device} as {user}: {body}"))
+            }
+            Seen::Accepted { user, writes } if !writes.ledger.is_empty() => {
+                let ids: Vec<String> =
+                    writes.ledger.iter().map(|entry| format!("{} as {}", entry.operation_id, entry.seq)).collect();
+                Some(format!("the server accepts for {user}: {}", ids.join(", ")))
+            }
+            Seen::Restored { backup } => Some(format!("the server goes back to backup {backup}")),
+            _ => None,
+        }
+    }
+}
+
+fn describe_change(change: &StoreChange) -> Option<String> {
+    match change {
+        StoreChange::Enqueue(new) => {
+            let meta = &new.operation.meta;
+            Some(format!("queued {} ({} of {} for {})", meta.id, meta.kind, meta.entity, meta.user_id))
+        }
+        StoreChange::Queue(QueueChange::SetStatus { id, status, .. }) => Some(format!("{id} is {status:?}")),
+        StoreChange::Queue(QueueChange::Complete { id, entry }) => Some(format!("{id} done: {:?}", entry.outcome)),
+        StoreChange::Queue(QueueChange::Discard { id, .. }) => Some(format!("{id} discarded")),
+        StoreChange::PutEvent { event, seq, .. } => Some(format!("event of {} at {seq:?}", event.operation_id)),
+        StoreChange::DeleteEvent { operation_id, .. } => Some(format!("event of {operation_id} gone")),
+        StoreChange::ForgetSeqs { owner } => Some(format!("places forgotten for {owner}")),
+        StoreChange::PutMeta { key, value } if key != "session" => Some(format!("{key} = {value}")),
+        StoreChange::DeleteMeta { key } => Some(format!("{key} gone")),
+        StoreChange::MoveOwner { from, to } => Some(format!("rows of {from} move to {to}")),
+        _ => None,
+    }
 }
 
 /// A broken invariant.

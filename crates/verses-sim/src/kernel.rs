@@ -75,7 +75,10 @@ pub(crate) struct Kernel(Arc<Mutex<State>>);
 
 struct State {
     now_ms: u64,
-    rng: SmallRng,
+    /// One stream for each kind of owner and each device: what happens to one is not drawn from what another uses, so
+    /// that a plan made smaller stays the same where it was not touched.
+    streams: Vec<SmallRng>,
+    stream: usize,
     timers: BinaryHeap<Timer>,
     timer_number: u64,
     ready: Vec<TaskId>,
@@ -95,7 +98,8 @@ impl Kernel {
     pub(crate) fn new(seed: u64, keep_trace: bool) -> Self {
         Self(Arc::new(Mutex::new(State {
             now_ms: 0,
-            rng: SmallRng::seed_from_u64(seed),
+            streams: (0..STREAMS).map(|n| SmallRng::seed_from_u64(seed ^ (n as u64) << 48)).collect(),
+            stream: 0,
             timers: BinaryHeap::new(),
             timer_number: 0,
             ready: Vec::new(),
@@ -146,17 +150,28 @@ impl Kernel {
         }
     }
 
+    /// Adds a line to the trace, if one is kept and there is something to say.
+    pub(crate) fn note_some(&self, text: impl FnOnce() -> Option<String>) {
+        let mut state = self.state();
+        let at_ms = state.now_ms;
+        if let Some(trace) = &mut state.trace
+            && let Some(text) = text()
+        {
+            trace.push(Line { at_ms, text });
+        }
+    }
+
     pub(crate) fn take_trace(&self) -> Vec<Line> {
         self.state().trace.take().unwrap_or_default()
     }
 
     pub(crate) fn random(&self) -> u64 {
-        self.state().rng.random()
+        self.state().rng().random()
     }
 
     /// A number from `0..below`; 0 when that is empty.
     pub(crate) fn below(&self, below: u64) -> u64 {
-        if below < 2 { 0 } else { self.state().rng.random_range(0..below) }
+        if below < 2 { 0 } else { self.state().rng().random_range(0..below) }
     }
 
     /// True with a probability of `per_mille` in a thousand.
@@ -232,7 +247,23 @@ impl Kernel {
     }
 }
 
+/// Streams of randomness: the world's, the server's, and one for each of the first devices.
+const STREAMS: usize = 6;
+
+fn stream_of(owner: Owner) -> usize {
+    match owner {
+        Owner::World => 0,
+        Owner::Instance(_) => 1,
+        Owner::Device(number) => 2 + number % (STREAMS - 2),
+    }
+}
+
 impl State {
+    fn rng(&mut self) -> &mut SmallRng {
+        let stream = self.stream;
+        &mut self.streams[stream]
+    }
+
     fn event(&mut self, kind: u64, value: u64) {
         self.events += 1;
         let mixed = (self.hash ^ kind ^ (self.now_ms << 8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -242,7 +273,7 @@ impl State {
     fn timer(&mut self, ms: u64, what: What) {
         let (at_ms, number) = (self.now_ms.saturating_add(ms), self.timer_number);
         self.timer_number += 1;
-        let tie = self.rng.random();
+        let tie = self.rng().random();
         self.timers.push(Timer { at_ms, tie, number, what });
     }
 }
@@ -307,7 +338,10 @@ impl Runner {
             };
             match next {
                 Next::Poll(id) => self.poll(id),
-                Next::Do(action) => action(),
+                Next::Do(action) => {
+                    self.kernel.state().stream = 0;
+                    action();
+                }
                 Next::Again => {}
                 Next::Reached => return true,
             }
@@ -348,6 +382,7 @@ impl Runner {
                 return;
             }
             state.current = id;
+            state.stream = stream_of(owner);
             state.event(1, id as u64);
         }
         let Some(mut task) = running.task.take() else { return };
@@ -369,7 +404,10 @@ enum Next {
 
 fn next(state: &mut State, until_ms: u64) -> Next {
     if !state.ready.is_empty() {
-        let at = if state.ready.len() == 1 { 0 } else { state.rng.random_range(0..state.ready.len()) };
+        let at = if state.ready.len() == 1 { 0 } else { {
+            let ready = state.ready.len();
+            state.streams[0].random_range(0..ready)
+        } };
         return Next::Poll(state.ready.swap_remove(at));
     }
     match state.timers.peek() {

@@ -10,7 +10,11 @@ use clap::Parser;
 use verses_sim::{Options, Plan, Report, Stats, run, shrink};
 
 /// Tries of the shrinking of a failed plan.
-const SHRINK_TRIES: u32 = 600;
+const SHRINK_TRIES: u32 = 1_500;
+/// Lines of a trace that are printed, the last ones.
+const TRACE_LINES: usize = 300;
+/// Characters of a line that are printed.
+const TRACE_WIDTH: usize = 1_000;
 
 /// Runs the simulator of Verses: devices, a server and a hostile network in virtual time.
 #[derive(Debug, Parser)]
@@ -151,14 +155,20 @@ fn explain(plan: &Plan) -> anyhow::Result<()> {
         println!("  {:>10} ms {:?}", planned.at_ms, planned.step);
     }
     println!("trace (operation {about}):");
-    let lines: Vec<String> = report.trace().collect();
-    let first = lines.len().saturating_sub(400);
-    lines.iter().skip(first).for_each(|line| println!("{line}"));
+    // Lines about other operations are left out, long ones cut.
+    let id = violation.operation.as_deref().unwrap_or_default();
+    let lines: Vec<String> = report.trace().filter(|line| line.contains(id) || !names_an_operation(line)).collect();
+    let first = lines.len().saturating_sub(TRACE_LINES);
+    lines.iter().skip(first).for_each(|line| println!("{}", line.chars().take(TRACE_WIDTH).collect::<String>()));
     let path = std::env::temp_dir().join(format!("verses-sim-{seed}.json"));
     std::fs::write(&path, serde_json::to_vec_pretty(&small)?)?;
     println!("replay: cargo xtask sim --seed {seed} --trace");
     println!("replay the small plan: cargo xtask sim --plan {} --trace", path.display());
     Ok(())
+}
+
+fn names_an_operation(line: &str) -> bool {
+    line.contains("commits:") || line.contains("the server reads") || line.contains("the server accepts")
 }
 
 fn rate(count: u64, time: Duration) -> f64 {

@@ -129,7 +129,7 @@ pub struct Mix {
     pub disk: u32,
     /// The link: partitions, portals, another quality.
     pub link: u32,
-    /// Server processes that die.
+    /// Server processes that die, now or at a call of the database.
     pub crash: u32,
     /// Backups, and going back to one.
     pub restore: u32,
@@ -153,7 +153,7 @@ impl Params {
             devices,
             users,
             instances: pick(rng, &[1, 1, 2]),
-            steps: rng.random_range(16..=46),
+            steps: rng.random_range(40..=110),
             start_ms: start(rng),
             interleave: pick(rng, &[0, 20, 100, 400]),
             link: LinkParams::draw(rng),
@@ -162,7 +162,7 @@ impl Params {
                 max_operations: pick(rng, &[1_000, 1_000, 50, 5, 2]),
                 max_changes: pick(rng, &[1_000, 1_000, 10, 3]),
                 token_life_s: pick(rng, &[3_600, 3_600, 300, 70]),
-                database_ms: pick(rng, &[0, 2, 20, 400]),
+                database_ms: pick(rng, &[0, 2, 50, 2_000]),
             },
             mix: Mix::draw(rng),
         }
@@ -198,17 +198,17 @@ impl LinkParams {
         Self {
             latency_ms: (base, base * pick(rng, &[1, 2, 10])),
             bytes_per_second: (speed, speed * 4),
-            lose_request: rate(rng, 300),
-            lose_answer: rate(rng, 300),
-            duplicate: rate(rng, 300),
-            late_copy: rate(rng, 100),
-            reorder: rate(rng, 300),
-            portal: rate(rng, 150),
-            proxy: rate(rng, 200),
-            cut: rate(rng, 150),
-            drip: rate(rng, 100),
-            busy: rate(rng, 200),
-            silence: rate(rng, 60),
+            lose_request: rate(rng, 400),
+            lose_answer: rate(rng, 400),
+            duplicate: rate(rng, 500),
+            late_copy: rate(rng, 300),
+            reorder: rate(rng, 500),
+            portal: rate(rng, 250),
+            proxy: rate(rng, 300),
+            cut: rate(rng, 300),
+            drip: rate(rng, 200),
+            busy: rate(rng, 300),
+            silence: rate(rng, 100),
         }
     }
 

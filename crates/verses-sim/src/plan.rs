@@ -117,6 +117,13 @@ pub enum Step {
         /// Milliseconds.
         ms: u64,
     },
+    /// The server process that makes the n-th call of the database from now dies there, before or after its effect.
+    CrashAtCall {
+        /// Which call.
+        calls: u32,
+        /// Milliseconds until it starts again.
+        ms: u64,
+    },
     /// A backup of the database is taken.
     Backup,
     /// The database is replaced by a backup.
@@ -268,6 +275,9 @@ impl Draw {
             10 => Step::Drift { device, ppm: self.rng.random_range(-2_000..=2_000) },
             11 => Step::DiskFull { device, ms: self.rng.random_range(100..MINUTE) },
             12 => self.link(device),
+            13 if self.rng.random_bool(0.7) => {
+                Step::CrashAtCall { calls: self.rng.random_range(1..30), ms: self.rng.random_range(10..MINUTE) }
+            }
             13 => {
                 let instance = self.rng.random_range(0..params.instances);
                 Step::Crash { instance, ms: self.rng.random_range(10..MINUTE) }
@@ -300,7 +310,7 @@ impl Draw {
             0 if self.rng.random_bool(0.15) => Act::AddOdd { which: self.rng.random_range(0..6) },
             0 => Act::Add { first: self.rng.random_range(0..40), count: self.rng.random_range(1..4) },
             1 => Act::Add { first: self.rng.random_range(0..10), count: self.rng.random_range(8..25) },
-            2 => Act::Review { count: self.rng.random_range(1..7) },
+            2 => Act::Review { count: self.rng.random_range(1..6) },
             3 if self.rng.random_bool(0.6) => Act::Archive { archived: self.rng.random_bool(0.5) },
             3 => Act::SetPhase { phase: self.rng.random_range(0..4) },
             4 => Act::Profile { which: self.rng.random_range(0..32) },

@@ -57,6 +57,7 @@ impl World {
 
     /// Tells the checkers. The first thing that is wrong ends the run.
     pub(crate) fn seen(&self, seen: &Seen<'_>) {
+        self.kernel.note_some(|| seen.describe());
         let mut checks = lock(&self.checks);
         checks.see(self, seen);
         if checks.violation().is_some() {

@@ -14,6 +14,7 @@ use verses_protocol::{
 };
 
 use super::digest::next_chain;
+use super::replay;
 use crate::storage::{Decision, LedgerEntry, Loaded, StorageError, Wanted, Writes};
 
 /// An operation with everything that had to be known before the transaction.
@@ -154,7 +155,7 @@ impl Decision for BatchDecision {
         for prepared in operations {
             let position = prepared.position;
             let outcome = match loaded.ledger.get(&prepared.id) {
-                Some(entry) => replay(entry, &prepared),
+                Some(entry) => answer_again(entry, &prepared),
                 None => run.apply(prepared).map_or_else(Outcome::Refused, Outcome::Applied),
             };
             outcomes.push((position, outcome));
@@ -176,8 +177,8 @@ fn date_as_in_catalogue(operations: &mut [Prepared], loaded: &Loaded) {
     }
 }
 
-fn replay(entry: &LedgerEntry, prepared: &Prepared) -> Outcome {
-    if entry.content_hash == prepared.content_hash {
+fn answer_again(entry: &LedgerEntry, prepared: &Prepared) -> Outcome {
+    if replay::is_same(entry, &prepared.content_hash, &prepared.operation) {
         return Outcome::Replayed { kind: entry.kind, outcome: entry.outcome.clone() };
     }
     let message = format!("id: {} was used before for another operation: give this one an id of its own", prepared.id);

@@ -52,6 +52,9 @@ fn nothing_waits(world: &World, device: usize) -> Result<(), Finding> {
     for meta in at_once(store.queue_metas(None, u32::MAX)).unwrap_or_default() {
         let id = &meta.id;
         match &meta.status {
+            OperationStatus::Failed(failure) if failure.code == "operation_id_reused" => {
+                return Err(wrong(format!("{id} on device {device} met another operation with its id: {}", failure.message), id));
+            }
             OperationStatus::Failed(failure) if !failure.message.is_empty() => {}
             OperationStatus::Failed(_) => return Err(wrong(format!("{id} failed on device {device} without a reason"), id)),
             other => {

@@ -72,8 +72,9 @@ impl World {
             Act::Profile { which } => service.update_profile(profile_change(world, which)).await.map(drop),
             Act::SignIn { user } => sign_in(world, device, &service, user).await,
             Act::SignOut { everywhere } => {
+                service.sign_out(everywhere).await?;
                 lock(&world.devices[device].state).belongs_to = None;
-                service.sign_out(everywhere).await.map(drop)
+                Ok(())
             }
             Act::Retry => {
                 let ids = failed(&service).await?;
@@ -177,6 +178,7 @@ pub(crate) async fn sign_in(world: &Shared, device: usize, service: &Service, us
     let session = service.session().await?;
     let name = user_name(user);
     if session.as_ref().is_some_and(|s| s.is_usable() && s.user_id == super::accounts::user_id(user).to_string()) {
+        lock(&world.devices[device].state).belongs_to = Some(user);
         return Ok(());
     }
     if session.is_some_and(|s| s.user_id != super::accounts::user_id(user).to_string()) {

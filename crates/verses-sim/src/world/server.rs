@@ -39,6 +39,8 @@ pub(crate) struct Server {
     pub(crate) limits: Limits,
     down_until_ms: Vec<u64>,
     in_work: Vec<(usize, Weak<Exchange>)>,
+    /// The process that makes this call of the database dies for so long.
+    pub(crate) dies_in_calls: Option<(u32, u64)>,
     pub(crate) no_batch_route_until_ms: u64,
     pub(crate) overloaded_until_ms: u64,
     texts: Texts,
@@ -55,6 +57,7 @@ impl Server {
             limits,
             down_until_ms: vec![0; instances],
             in_work: Vec::new(),
+            dies_in_calls: None,
             no_batch_route_until_ms: 0,
             overloaded_until_ms: 0,
             texts,
@@ -66,6 +69,7 @@ impl Server {
         self.down_until_ms.fill(0);
         self.no_batch_route_until_ms = 0;
         self.overloaded_until_ms = 0;
+        self.dies_in_calls = None;
     }
 
     /// For services of those who check.
@@ -74,8 +78,8 @@ impl Server {
     }
 
     /// The service as one process has it.
-    pub(crate) fn service(&self, world: &Shared) -> Service<SimStorage> {
-        let storage = SimStorage { world: Arc::clone(world), database: Arc::clone(&self.database) };
+    fn service(&self, world: &Shared, instance: usize) -> Service<SimStorage> {
+        let storage = SimStorage { world: Arc::clone(world), database: Arc::clone(&self.database), instance };
         Service::new(storage, self.texts.clone(), self.limits.clone())
     }
 }
@@ -103,7 +107,7 @@ impl World {
         let shared = Arc::clone(world);
         kernel.spawn(Owner::Instance(instance), async move {
             let Arrival { exchange, request, answered } = arrival;
-            let (status, retry_after_ms, body) = shared.work(&shared, exchange.device, request).await;
+            let (status, retry_after_ms, body) = shared.work(&shared, (instance, exchange.device), request).await;
             lock(&shared.server).in_work.retain(|(_, e)| !std::ptr::eq(e.as_ptr(), Arc::as_ptr(&exchange)));
             shared.kernel.event(52, u64::from(status) << 32 | body.len() as u64);
             if answered {
@@ -122,7 +126,7 @@ impl World {
         }
         let shared = Arc::clone(world);
         world.kernel.spawn(Owner::Instance(0), async move {
-            let (status, _, body) = shared.work(&shared, usize::MAX, request).await;
+            let (status, _, body) = shared.work(&shared, (0, usize::MAX), request).await;
             shared.seen(&Seen::Attacked { attacker, status, body: &body });
         });
     }
@@ -145,7 +149,7 @@ impl World {
         }
     }
 
-    async fn work(&self, world: &Shared, device: usize, request: Request) -> Answer {
+    async fn work(&self, world: &Shared, (instance, device): (usize, usize), request: Request) -> Answer {
         let now = self.now();
         let body = request.body.as_deref().unwrap_or_default();
         let busy = {
@@ -162,7 +166,7 @@ impl World {
             let (status, body) = lock(&self.accounts).call(call, request.bearer.as_deref(), body, now.0);
             return (status, None, body);
         }
-        let service = lock(&self.server).service(world);
+        let service = lock(&self.server).service(world, instance);
         if request.path == LIMITS_PATH {
             return good(service.limits());
         }

@@ -69,6 +69,7 @@ impl World {
     fn server_step(world: &Shared, now_ms: u64, step: Step) {
         match step {
             Step::Crash { instance, ms } => Self::crash(world, instance, ms),
+            Step::CrashAtCall { calls, ms } => lock(&world.server).dies_in_calls = Some((calls, ms)),
             Step::Backup => {
                 let backup = lock(&lock(&world.server).database).backup();
                 lock(&world.server).backups.push(backup);

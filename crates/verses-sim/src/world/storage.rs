@@ -11,7 +11,7 @@ use verses_server::storage::{
     Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes,
 };
 
-use super::{Shared, lock};
+use super::{Shared, World, lock};
 use crate::broken::{self, Broken};
 use crate::checks::Seen;
 
@@ -23,6 +23,7 @@ pub(crate) type Database = Arc<Mutex<MemoryStorage>>;
 pub(crate) struct SimStorage {
     pub(crate) world: Shared,
     pub(crate) database: Database,
+    pub(crate) instance: usize,
 }
 
 /// A decision, and beside its answer what it wrote.
@@ -59,8 +60,23 @@ impl SimStorage {
     async fn turn(&self, kind: u64) {
         let world = &self.world;
         world.kernel.event(60 + kind, 0);
+        let dies = {
+            let mut server = lock(&world.server);
+            match &mut server.dies_in_calls {
+                Some((calls, ms)) => {
+                    *calls = calls.saturating_sub(1);
+                    if *calls == 0 { Some(*ms) } else { None }
+                }
+                None => None,
+            }
+        };
+        if let Some(ms) = dies {
+            lock(&world.server).dies_in_calls = None;
+            World::crash(world, self.instance, ms);
+            std::future::pending::<()>().await;
+        }
         let longest = world.params.server.database_ms;
-        if longest > 0 && world.kernel.chance(300) {
+        if longest > 0 && world.kernel.chance(600) {
             let ms = world.kernel.below(longest + 1);
             world.kernel.sleep(ms).await;
         }
