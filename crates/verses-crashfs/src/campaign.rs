@@ -62,6 +62,8 @@ pub struct Campaign {
     pub seed: u64,
     /// At least so many disks after a cut are opened again.
     pub states: u64,
+    /// The power is cut after every operation of the work, or after every second, third, ... one.
+    pub stride: usize,
     /// Which syncs the disk keeps its word on.
     pub syncs: Syncs,
     /// The real folder that the disks stand for.
@@ -138,7 +140,7 @@ impl<S: Subject> Run<'_, S> {
         let mut replay = self.replay(&session);
         for (place, op) in session.trace.ops.iter().enumerate() {
             replay.step(op, &mut self.rng);
-            if !op.changes_the_disk() {
+            if !op.changes_the_disk() || !place.is_multiple_of(self.campaign.stride.max(1)) {
                 continue;
             }
             self.tally.places += 1;

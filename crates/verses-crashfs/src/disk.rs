@@ -17,7 +17,7 @@ use crate::trace::{Op, Trace};
 /// The disks in use, by the folder they stand for.
 static MOUNTED: Mutex<BTreeMap<PathBuf, Arc<Shared>>> = Mutex::new(BTreeMap::new());
 
-/// Bytes of a database file that are also put on the real disk, for code that looks at a file before SQLite does.
+/// Bytes of a file that are also put on the real disk, for code that looks at a file before SQLite does.
 const HEAD: usize = 512;
 
 /// A simulated disk in the place of a folder. Dropping it takes it away again.
@@ -71,8 +71,8 @@ impl Disk {
     /// Puts a disk with this content in the place of `folder`, a real folder that is otherwise not used. `seed` decides how
     /// much of a write arrives that fails.
     ///
-    /// The first bytes of each database file are put into the real folder too, and a file made there counts as made
-    /// here: some code looks at a file, or makes it, before it gives it to SQLite.
+    /// The first bytes of each file are put into the real folder too, and a file made there counts as made here: some code
+    /// looks at a file, or makes it, before it gives it to SQLite. What SQLite does later is not seen there.
     ///
     /// # Errors
     /// Those of the real file system, and [`io::ErrorKind::Other`] if SQLite refuses to be given another file system.
@@ -83,9 +83,7 @@ impl Disk {
         }
         let mut state = State { rng: Some(Rng::new(seed)), ..State::default() };
         for (name, content) in &image.files {
-            if !name.contains("-wal") && !name.contains("-journal") {
-                fs::write(folder.join(name), &content[..content.len().min(HEAD)])?;
-            }
+            fs::write(folder.join(name), &content[..content.len().min(HEAD)])?;
             let number = state.add(name);
             state.trace.start.insert(number, content.clone());
             state.trace.names.insert(name.clone(), number);

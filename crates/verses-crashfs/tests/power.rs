@@ -90,7 +90,7 @@ impl Subject for Numbers {
 fn tally(journal: &'static str, synchronous: &'static str, syncs: Syncs) -> Tally {
     let home = TempDir::new().unwrap();
     let start = (Image::default(), BTreeMap::new());
-    let campaign = Campaign { seed: 1, states: 1000, syncs, folder: home.path().to_owned(), start };
+    let campaign = Campaign { seed: 1, states: 1000, stride: 1, syncs, folder: home.path().to_owned(), start };
     let tally = campaign.run(&mut Numbers { journal, synchronous });
     assert!(tally.states >= 1000 && tally.again > 100, "{tally}");
     tally

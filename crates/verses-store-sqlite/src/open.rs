@@ -21,6 +21,9 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Every SQLite file begins with this.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+/// A journal that SQLite will roll back begins with this.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+
 /// Statements kept prepared per connection; more than there are.
 const STATEMENTS: usize = 96;
 
@@ -37,9 +40,24 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let missing: Vec<&Path> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
     builder.create(dir).map_err(|error| {
         StoreError::Backend(format!("folder {} cannot be made: {error}: name a folder that can", dir.display()))
-    })
+    })?;
+    missing.into_iter().for_each(sync_entry);
+    Ok(())
+}
+
+/// A new name is on the disk when its folder is. SQLite syncs the folder of its own files, but not the folders above.
+/// Where a folder cannot be synced, the file system has to look after that itself.
+fn sync_entry(path: &Path) {
+    #[cfg(unix)]
+    {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let _ = File::open(parent).and_then(|parent| parent.sync_all());
+    }
+    #[cfg(not(unix))]
+    let _ = path;
 }
 
 /// Files made with these options are for this user alone.
@@ -59,7 +77,10 @@ pub(crate) fn create_private_file(path: &Path) -> Result<(), StoreError> {
     options.write(true).create_new(true);
     private_mode(&mut options);
     match options.open(path) {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            sync_entry(path);
+            Ok(())
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) if error.kind() == ErrorKind::StorageFull => {
             Err(StoreError::Full(format!("{}: {error}", path.display())))
@@ -68,19 +89,31 @@ pub(crate) fn create_private_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses what is no SQLite file before SQLite touches it. An empty file is a new database.
+/// Refuses what is no SQLite file before SQLite touches it. An empty file is a new database, and a file with a journal
+/// beside it is what SQLite makes of both: the power may have gone while its first page was written.
 pub(crate) fn check_header(path: &Path) -> Result<(), StoreError> {
     let name = path.display().to_string();
     let unreadable = |error| StoreError::Backend(format!("{name} cannot be read: {error}: check its permissions"));
     if path.is_dir() {
         return Err(StoreError::Backend(format!("{name} is a folder: name the file in it")));
     }
-    let mut head = Vec::new();
-    File::open(path).map_err(unreadable)?.take(MAGIC.len() as u64).read_to_end(&mut head).map_err(unreadable)?;
+    let head = head_of(path, MAGIC.len()).map_err(unreadable)?;
     if head.is_empty() || head == MAGIC {
         return Ok(());
     }
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    if head_of(Path::new(&journal), JOURNAL_MAGIC.len()).is_ok_and(|head| head == JOURNAL_MAGIC) {
+        return Ok(());
+    }
     Err(corrupt(&name, "this is not a database of Verses"))
+}
+
+/// The first `len` bytes, or as many as there are.
+fn head_of(path: &Path, len: usize) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    File::open(path)?.take(len as u64).read_to_end(&mut head)?;
+    Ok(head)
 }
 
 /// Opens a connection that reads and writes a file that is there.

@@ -65,6 +65,32 @@ fn an_empty_file_is_a_new_home() {
     block_on(store.commit(None, dual_write(1))).unwrap();
 }
 
+/// The power went while SQLite wrote the first page of a new file: the page is torn, and the journal beside it says that
+/// the file was empty before.
+#[test]
+fn a_home_whose_first_page_never_fully_arrived_begins_anew() {
+    let (_home, path) = home();
+    let mut page = vec![0; 4096];
+    page[2048..].fill(7);
+    fs::write(&path, page).unwrap();
+    let mut journal = vec![0; 512];
+    journal[..8].copy_from_slice(&[0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7]);
+    journal[20..28].copy_from_slice(&[0, 0, 2, 0, 0, 0, 0x10, 0]);
+    fs::write(path.with_extension("db-journal"), &journal).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    block_on(store.commit(None, dual_write(1))).unwrap();
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_also_beside_a_journal_that_is_none() {
+    let (_home, path) = home();
+    for content in [&[0; 8192][..], b"hello, this is my shopping list"] {
+        fs::write(path.with_extension("db-journal"), "not a journal".repeat(99)).unwrap();
+        fs::write(&path, content).unwrap();
+        assert_corrupt_and_untouched(&path);
+    }
+}
+
 #[test]
 fn damaged_pages_are_found_when_they_are_read_and_by_a_check() {
     let (_home, path) = home();
