@@ -77,6 +77,8 @@ pub(crate) struct Actor {
     /// The account that is signed in, or will take over what the guest does.
     pub(crate) current: usize,
     pub(crate) signed_in: bool,
+    /// Whether the account has changed since the sync that stays was started.
+    pub(crate) has_switched: bool,
     pub(crate) record: Record,
     pub(crate) findings: Vec<Finding>,
     pub(crate) world: Arc<World>,
@@ -107,6 +109,7 @@ impl Actor {
             accounts: accounts.iter().map(account).collect(),
             current: 0,
             signed_in: false,
+            has_switched: false,
             record: Record::default(),
             findings: Vec::new(),
             world: Arc::clone(world),
@@ -226,6 +229,7 @@ impl Actor {
         if self.watcher.is_none() {
             self.world.commands.add("sync --watch");
             self.choose_delivery();
+            self.has_switched = false;
             self.watcher = Some(self.device.spawn(&["sync", "--watch", "--interval", "1", "--json"]));
         }
     }
@@ -239,6 +243,7 @@ impl Actor {
         match output.status {
             -1 => self.world.client_killed("sync --watch"),
             1 if another_syncs(&output) => {}
+            4 if self.has_switched => {}
             _ => self.found(Wrong::Command, &format!("verses sync --watch ended with {output:?}")),
         }
         self.look();

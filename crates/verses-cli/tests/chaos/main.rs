@@ -98,10 +98,8 @@ fn report(world: &World, server: &ServerRows, devices: &[DeviceFacts<'_>], storm
     let told: u64 = devices.iter().flat_map(|d| d.record.told.values()).sum();
     let seen: usize = devices.iter().map(|d| d.record.queued.len()).sum();
     println!("operations: {told} told as saved, {seen} seen in queues, {} accepted by the server", server.ledger.len());
-    for device in devices {
-        for (why, ids) in &device.record.failures {
-            println!("inbox of {}: {} with {why}", device.name, ids.len());
-        }
+    for (device, (why, ids)) in devices.iter().flat_map(|d| d.record.failures.iter().map(move |f| (d.name, f))) {
+        println!("inbox of {device}: {} with the code {why}, all sent again later", ids.len());
     }
     println!("{:.1} s of faults, {:.1} s in all", stormy.as_secs_f64(), world.elapsed().as_secs_f64());
 }

@@ -43,7 +43,7 @@ pub(crate) struct QueueRow {
     pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) data: Value,
-    /// Why it failed, if it did.
+    /// The code of its failure, if it failed.
     pub(crate) failure: Option<String>,
 }
 
@@ -176,7 +176,7 @@ impl ClientRows {
             session["user_id"].as_str().unwrap().replace('-', "")
         };
         let queue = "SELECT replace(user_id, '-', ''), id, kind, data,
-            CASE status WHEN 2 THEN coalesce(status_detail, 'no reason') END FROM sync_queue ORDER BY position";
+            CASE status WHEN 2 THEN coalesce(status_detail ->> '$.code', 'none') END FROM sync_queue ORDER BY position";
         let journal = format!(
             "SELECT seq, operation_id, replace(user_id, '-', ''), outcome < 2 FROM sync_journal WHERE seq > {journal_seq}
              ORDER BY seq"

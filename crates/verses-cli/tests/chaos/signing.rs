@@ -28,7 +28,11 @@ impl Actor {
 
     /// Another account of the device, with or without signing out of the present one.
     pub(crate) fn switch(&mut self) {
-        self.stop_watching();
+        // A sync that stays must notice that its account has gone.
+        if self.rng.percent(50) {
+            self.stop_watching();
+        }
+        self.has_switched = true;
         let next = (self.current + 1) % self.accounts.len();
         if self.rng.percent(50) {
             let begun = self.begin(Plan::new("logout", &[], ()));
