@@ -163,3 +163,6 @@ impl QualityMeter {
 pub(crate) fn smooth(mean: &mut Option<f64>, value: f64, weight: f64) {
     *mean = Some(mean.map_or(value, |old| old + (value - old) * weight));
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,6 +63,21 @@ mod tests {
     }
 
     #[test]
+    fn the_sequence_is_that_of_the_published_generator() {
+        let mut rng = Rng::new(1_234_567);
+        let published = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        assert_eq!([rng.next_u64(), rng.next_u64(), rng.next_u64()], published);
+    }
+
+    #[test]
+    fn a_request_id_keeps_all_bits_but_those_of_version_and_variant() {
+        assert_eq!(Rng::new(1_234_567).request_id(), "599ed017-fb08-4c85-ac73-f08458540fa5");
+        let variants: std::collections::BTreeSet<u8> =
+            (0..100).map(|seed| Rng::new(seed).request_id().as_bytes()[19]).collect();
+        assert_eq!(variants, b"89ab".iter().copied().collect());
+    }
+
+    #[test]
     fn numbers_stay_within_one_and_the_limit() {
         let mut rng = Rng::new(3);
         assert!((0..1_000).map(|_| rng.up_to(5)).all(|n| (1..=5).contains(&n)));

@@ -3,8 +3,10 @@
 #![expect(unused_must_use, reason = "the harness persists settlements before it returns them")]
 
 mod adaptive;
+mod adaptive_model;
 mod auth;
 mod common;
+mod due;
 mod fallback;
 mod faults;
 mod inbox;
@@ -15,4 +17,6 @@ mod progress;
 mod properties;
 mod restart;
 mod retry;
+mod summaries;
 mod triggers;
+mod values;
