@@ -131,7 +131,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let mut profile = self.store.profile(user).await?;
         profile.merge_profile(&self.store.profile(GUEST).await?);
         changes.push(StoreChange::PutProfile { owner: user.clone(), profile });
-        Ok((changes, ids.len(), totals.waiting + totals.failed))
+        Ok((changes, ids.len(), totals.waiting.saturating_add(totals.failed)))
     }
 
     /// Ends the session on this device. What waits stays, parked with its owner; it is never sent under another account.
@@ -143,7 +143,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let totals = self.store.queue_totals(&session.user_id).await?;
         let told = self.tell_of_sign_out(everywhere).await?;
         self.store.commit(None, vec![StoreChange::DeleteMeta { key: meta_key::SESSION.into() }]).await?;
-        Ok(SignedOut { parked_operations: totals.waiting + totals.failed, server_told: told })
+        Ok(SignedOut { parked_operations: totals.waiting.saturating_add(totals.failed), server_told: told })
     }
 
     /// Whether the server knows: it was told, or it had ended the session itself.

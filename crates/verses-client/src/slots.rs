@@ -14,7 +14,7 @@ pub(crate) fn propose(cards: &[Card], verse_id: VerseId, phase: Phase) -> Option
 /// The phase a card enters if its next review counts; `None` if it stays.
 pub(crate) fn phase_after_next_review(card: &Card) -> Option<Phase> {
     let needed = reviews_needed(card.current_phase)?;
-    if card.phase_progress_count + 1 < needed {
+    if card.phase_progress_count.saturating_add(1) < needed {
         return None;
     }
     match card.current_phase {

@@ -210,7 +210,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     async fn decide(&self, operations: &[Operation]) -> Result<Run, ClientError> {
         let mut run = self.load(operations).await?;
         let totals = self.store.queue_totals(&run.owner).await?;
-        run.totals = batchsync::QueueTotals { len: totals.waiting + totals.failed, bytes: totals.bytes };
+        run.totals = batchsync::QueueTotals { len: totals.waiting.saturating_add(totals.failed), bytes: totals.bytes };
         for operation in operations {
             let performed = self.decide_one(&mut run, operation)?;
             run.performed.push(performed);

@@ -88,9 +88,13 @@ impl<'c> Write<'c> {
     fn begin(connection: &'c mut Connection) -> Result<Self, Fault> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         migrate::refuse_newer(migrate::version(&transaction)?)?;
-        let (revision, last_position) = transaction
+        let (revision, last_position): (i64, i64) = transaction
             .prepare_cached("SELECT revision, last_position FROM store_state")?
-            .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // Both only count up from 0, so whatever else stands there is damage; counting on from it could start anew.
+        if [revision, last_position].iter().any(|count| !(0..i64::MAX / 2).contains(count)) {
+            return Err(Fault::row("store_state", format!("no store counts to {revision} or {last_position}")));
+        }
         let revision = Revision(revision.cast_unsigned());
         Ok(Self { transaction, revision, last_position, positions: Vec::new(), journal_grew: false })
     }
