@@ -77,6 +77,21 @@ async fn a_batch_with_a_cursor_brings_what_other_devices_did_and_not_its_own() {
 }
 
 #[tokio::test]
+async fn a_batch_whose_answer_ends_before_the_feed_does_lists_its_own_as_well() {
+    let limits = Limits { max_changes: 3, ..Limits::default() };
+    let service = Service::new(MemoryStorage::new(), Texts::corpus(), limits);
+    let start = service.changes(USER, NOW, None, None).await.expect("reads").cursor;
+    send(&service, vec![create("b1", "Ps 1"), create("b2", "Ps 2")]).await;
+    let from_a = vec![create("a1", "Ps 3"), create("a2", "Ps 4")];
+    let response =
+        service.batch(USER, NOW, BatchRequest { cursor: Some(start), ..request(from_a) }).await.expect("answers");
+    // Whoever is told that there is more cannot know which of its own the cursor has passed.
+    assert_eq!((ids(&response.changes.expect("asked for")), response.has_more), (vec!["b1", "b2", "a1"], Some(true)));
+    let rest = service.changes(USER, NOW, response.cursor.as_deref(), None).await.expect("reads");
+    assert_eq!((ids(&rest.changes), rest.has_more), (vec!["a2"], false));
+}
+
+#[tokio::test]
 async fn a_batch_that_pulls_without_a_cursor_gets_everything_from_the_beginning_but_its_own() {
     let service = service();
     john_3_16(&service).await;

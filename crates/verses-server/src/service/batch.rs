@@ -54,8 +54,9 @@ impl<S: Storage> Service<S> {
         };
         if cursor.is_some() || request.pull {
             let mut page = self.changes_after(user, now, cursor, None).await?;
-            // Who sends an operation has it; but whoever must start over needs the whole history.
-            if !page.reset {
+            // Who sends an operation has it. But whoever must start over needs the whole history; and where the page ends
+            // before the feed does, nobody could tell which of them the cursor has passed.
+            if !page.reset && !page.has_more {
                 let answered = response.results.iter().filter(|result| result.success);
                 let own: BTreeSet<&str> = answered.map(|result| result.id.as_str()).collect();
                 page.changes.retain(|change| !own.contains(change.id.as_str()));
