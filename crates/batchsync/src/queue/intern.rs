@@ -100,6 +100,12 @@ impl Entities {
         self.numbers.get(&owner)?.get(name).copied()
     }
 
+    /// How many entities there is room for without asking for more.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entities.len()
+    }
+
     pub(crate) fn entity(&self, number: EntityNumber) -> &Entity {
         &self.entities[number as usize]
     }

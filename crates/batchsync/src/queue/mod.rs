@@ -5,6 +5,8 @@
 mod change;
 mod intern;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

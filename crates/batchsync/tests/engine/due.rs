@@ -192,10 +192,13 @@ fn the_phase_names_what_ends_first_the_collecting_or_an_operations_own_wait() {
 #[test]
 fn rows_at_one_position_that_depend_on_each_other_do_not_wait_for_ever() {
     let mut sim = Sim::new(fixed(10));
-    let a = sim.meta("a", "a");
+    let a = QueuedMeta { depends_on: Some("b".into()), ..sim.meta("a", "a") };
     let b = QueuedMeta { position: a.position, depends_on: Some("a".into()), ..sim.meta("b", "b") };
-    sim.put(QueuedMeta { depends_on: Some("b".into()), ..a });
-    sim.put(b);
+    for row in [&a, &b] {
+        sim.store.insert(row.id.clone(), row.clone());
+    }
+    let settlement = sim.engine.handle_enqueued(sim.now, [a, b]);
+    sim.persist(settlement);
     sim.drive_accepting();
     assert!(sim.store.is_empty());
 }
@@ -216,12 +219,71 @@ fn the_latest_of_an_entity_is_the_one_to_fold_into() {
     };
     let into = |sim: &Sim, entity| sim.engine.admit(&new(entity)).unwrap().coalesce_into;
     assert_eq!((into(&sim, "me").as_deref(), into(&sim, "other")), (Some("first"), None));
+    let other = QueuedMeta { kind: "profile".into(), ..sim.meta("another", "other") };
+    sim.put(other);
+    assert_eq!(into(&sim, "other").as_deref(), Some("another"));
     let second = profile(&mut sim, "second", false);
     sim.put(second);
     assert_eq!(into(&sim, "me").as_deref(), Some("second"));
     let third = profile(&mut sim, "third", true);
     sim.put(third);
     assert_eq!(into(&sim, "me"), None, "what comes later must not overtake the one that may have been sent");
+}
+
+#[test]
+fn a_flush_ends_an_operations_own_backoff_and_not_what_the_server_asked() {
+    for (retry_after_ms, ended) in [(None, true), (Some(60_000), false)] {
+        let mut sim = Sim::new(fixed(10));
+        sim.add("a");
+        let _ = sim.engine.flush(sim.now);
+        let request = sim.request();
+        let outcome = OperationOutcome::Retry { code: "busy".into(), message: "m".into(), retry_after_ms };
+        sim.answer(&request, Answer::Response(respond(&request, |_| Some(outcome.clone()))));
+        assert!(sim.wait().0.is_some(), "it waits");
+        let _ = sim.engine.flush(sim.now);
+        assert_eq!(matches!(sim.poll(), batchsync::Step::Send(_)), ended, "told {retry_after_ms:?}");
+    }
+}
+
+#[test]
+fn an_operation_that_leaves_for_the_inbox_is_not_waited_for_any_more() {
+    let config = BatchConfig { max_age_ms: 30_000, ..fixed(10) };
+    let mut sim = Sim::new(config);
+    sim.add("a");
+    told_to_wait(&mut sim, 60_000, None);
+    sim.advance(30_000);
+    assert_eq!(sim.wait(), (None, WaitReason::Idle));
+    assert_eq!(sim.failure("a"), FailureReason::Expired);
+}
+
+#[test]
+fn what_depends_on_a_later_operation_is_not_blocked_by_it() {
+    let mut sim = Sim::new(fixed(2));
+    let early = QueuedMeta { depends_on: Some("late".into()), ..sim.meta("early", "early") };
+    sim.put(early);
+    sim.add("late");
+    let _ = sim.engine.flush(sim.now);
+    let request = sim.request();
+    assert_eq!(request.operations, ["early"]);
+    let outcome = OperationOutcome::Retry { code: "busy".into(), message: "m".into(), retry_after_ms: Some(60_000) };
+    sim.answer(&request, Answer::Response(respond(&request, |_| Some(outcome.clone()))));
+    let request = sim.request();
+    assert_eq!(request.operations, ["late"]);
+    sim.answer(&request, Answer::Response(respond(&request, |_| Some(rejected()))));
+    assert!(sim.is_pending("early"));
+}
+
+#[test]
+fn totals_go_down_with_every_operation_that_leaves() {
+    let mut sim = Sim::new(fixed(3));
+    sim.add_many(4);
+    assert_eq!((sim.engine.totals().len, sim.engine.totals().bytes), (4, 4 * 156));
+    let request = sim.request();
+    sim.accept(&request);
+    assert_eq!((sim.engine.totals().len, sim.engine.totals().bytes), (1, 156));
+    let settlement = sim.engine.discard(sim.now, "op-0003", batchsync::ChildPolicy::Cascade).unwrap();
+    sim.persist(settlement);
+    assert_eq!((sim.engine.totals().len, sim.engine.totals().bytes), (0, 0));
 }
 
 /// Proposes what it is told to and notes what it is asked.

@@ -28,6 +28,14 @@ fn every_duration_may_last_a_year_and_no_longer() {
 }
 
 #[test]
+fn an_envelope_has_at_most_a_mebibyte() {
+    for (envelope_bytes, valid) in [(0, true), (1 << 20, true), ((1 << 20) + 1, false)] {
+        let config = BatchConfig { envelope_bytes, ..BatchConfig::default() };
+        assert_eq!(config.validate().is_ok(), valid, "{envelope_bytes}");
+    }
+}
+
+#[test]
 fn a_lower_and_an_upper_bound_may_be_equal() {
     let second = 1_000;
     let config = BatchConfig {
