@@ -108,15 +108,15 @@ impl Disk {
 
     /// Plans a fault, and forgets the one before.
     pub fn inject(&self, fault: Fault) {
-        self.shared.lock().faults.plan(Some(fault));
+        self.shared.lock().faults.plan(fault);
     }
 
     /// No faults any more.
     pub fn heal(&self) {
-        self.shared.lock().faults.plan(None);
+        self.shared.lock().faults.heal();
     }
 
-    /// How often the planned fault struck.
+    /// How often the fault planned last struck, also after it was healed.
     #[must_use]
     pub fn struck(&self) -> u64 {
         self.shared.lock().faults.struck()

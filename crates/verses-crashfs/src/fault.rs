@@ -53,8 +53,12 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn plan(&mut self, plan: Option<Fault>) {
-        *self = Self { plan, ..Self::default() };
+    pub(crate) fn plan(&mut self, plan: Fault) {
+        *self = Self { plan: Some(plan), ..Self::default() };
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.plan = None;
     }
 
     /// How often the planned fault struck.

@@ -77,7 +77,7 @@ fn from_sql(error: &rusqlite::Error, file: &str) -> StoreError {
             "{file} cannot be written: give yourself write permission to it and its folder"
         )),
         ErrorCode::CannotOpen => StoreError::Backend(format!(
-            "{file} cannot be opened: check that its folder exists, is a folder, and is yours to write"
+            "{file} cannot be opened: check that its folder exists, is a folder, is yours to write, and that the disk has room"
         )),
         // The shared index of the log is a file too, and growing it is the one write SQLite does not report as full.
         ErrorCode::SystemIoFailure if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {

@@ -173,7 +173,7 @@ fn check_application(connection: &Connection, name: &str) -> Result<(), Fault> {
 fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
     let mut attempt = 0;
     loop {
-        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+        match set_journal_mode(connection) {
             Ok(mode) if mode == "wal" => return Ok(()),
             Ok(mode) => {
                 let text =
@@ -187,6 +187,18 @@ fn turn_log_on(connection: &Connection) -> Result<(), Fault> {
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Asks for the log and returns what SQLite offers. Runs the statement to its end: it commits there, after it has given
+/// the new mode, and without that commit the file would stay without a log, in which a power cut loses commits.
+fn set_journal_mode(connection: &Connection) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    Ok(mode)
 }
 
 /// Reads every page and compares tables with their indexes.

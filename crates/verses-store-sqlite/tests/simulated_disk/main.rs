@@ -2,5 +2,6 @@
 //! the application opens it. Damaged files are in `faults.rs`: they need no disk but their own bytes.
 #![allow(clippy::unwrap_used, reason = "also the helpers are tests, and stop by failing")]
 
+mod faults;
 mod power;
 mod work;

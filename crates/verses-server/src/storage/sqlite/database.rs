@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use tokio::sync::oneshot;
 
 use crate::storage::StorageError;
@@ -197,11 +197,28 @@ impl Drop for Threads {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    turn_log_on(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)
+}
+
+/// Runs the statement to its end: it commits there, after it has given the new mode, and without that commit the file
+/// would stay without a log, in which a power cut loses commits.
+fn turn_log_on(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    let mut mode = String::new();
+    while let Some(row) = rows.next()? {
+        mode = row.get(0)?;
+    }
+    // A database in memory has nothing to lose.
+    if mode == "wal" || mode == "memory" {
+        return Ok(());
+    }
+    let text = format!("this file system allows no write-ahead log (SQLite offers \"{mode}\"): use a local disk");
+    Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(text)))
 }
 
 fn write_loop(mut connection: Connection, jobs: &Receiver<WriteJob>) {
