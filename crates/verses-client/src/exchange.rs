@@ -203,6 +203,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         let (results, batch) = (answered.results.as_slice(), answered.batch.as_ref());
         let mut merge = Merge::new(&self.service.store, owner);
         let mut recovery = Vec::new();
+        // The last page's cursor stands behind what the batch brought. Any other one stands somewhere before it: what
+        // was accepted must still be listed, and a server that goes back to a backup may never do so.
+        let reached_the_end = batch.is_some_and(|b| b.has_more == Some(false));
         if let Some(batch) = batch
             && let (Some(changes), Some(cursor)) = (&batch.changes, &batch.cursor)
         {
@@ -212,12 +215,12 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             }
             merge.changes(changes).await?;
             merge.cursor(cursor);
-            recovery = self.service.note_page(owner, starts_over, changes, results).await?;
+            let behind = if reached_the_end { results } else { &[] };
+            recovery = self.service.note_page(owner, starts_over, changes, behind).await?;
         }
-        // The last page's cursor stands behind what the batch brought. Any other one stands somewhere before it: what
-        // was accepted must still be listed, and a server that goes back to a backup may never do so.
-        if batch.is_none_or(|b| b.has_more != Some(false)) {
-            self.service.note_accepted(owner, results, &mut recovery).await?;
+        if !reached_the_end {
+            let listed = batch.and_then(|b| b.changes.as_deref()).unwrap_or_default();
+            self.service.note_accepted(owner, results, listed, &mut recovery).await?;
         }
         let corrected = merge.results(rows, results).await?;
         let mut writes = merge.finish().await?;

@@ -1,8 +1,9 @@
 //! Recovery: when the server has lost what it had accepted (it was restored from a backup, or replaced), it is offered
 //! again under the same ids.
 //!
-//! Usually the cursor shows it, and the feed begins anew: what it does not list is lost. Operations sent one by one are
-//! accepted ahead of the cursor, so a history may fit the cursor and still lack them: they are expected in the feed by id.
+//! Usually the cursor shows it, and the feed begins anew: what it does not list is lost. Operations sent one by one, or
+//! with a batch whose answer did not reach the end of the feed, are accepted ahead of the cursor, so a history may fit the
+//! cursor and still lack them: they are expected in the feed by id.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,16 +50,17 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         &self,
         owner: &str,
         results: &[OperationResult],
+        listed: &[Change],
         writes: &mut Vec<StoreChange>,
     ) -> Result<(), ClientError> {
-        let accepted: BTreeSet<String> = results.iter().filter(|r| r.success).map(|r| r.id.clone()).collect();
+        let listed: BTreeSet<&str> = listed.iter().map(|c| c.id.as_str()).collect();
+        let accepted = results.iter().filter(|r| r.success && !listed.contains(r.id.as_str()));
+        let accepted: BTreeSet<String> = accepted.map(|r| r.id.clone()).collect();
         if accepted.is_empty() {
             return Ok(());
         }
         let key = expected_key(owner);
-        let about_it = |change: &StoreChange| {
-            matches!(change, StoreChange::PutMeta { key: k, .. } | StoreChange::DeleteMeta { key: k } if *k == key)
-        };
+        let about_it = |change: &StoreChange| matches!(change, StoreChange::PutMeta { key: k, .. } | StoreChange::DeleteMeta { key: k } if *k == key);
         let mut expected = match writes.iter().position(about_it).map(|at| writes.remove(at)) {
             Some(StoreChange::PutMeta { value, .. }) => serde_json::from_str(&value).unwrap_or_default(),
             Some(_) => BTreeSet::new(),
@@ -69,14 +71,14 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(())
     }
 
-    /// Notes, beside a page of changes, what it listed, and that a recovery begins or goes on. A page that comes with
-    /// the answer to a batch leaves out what that batch brought: `results`.
+    /// Notes, beside a page of changes, what it listed, and that a recovery begins or goes on. The last page
+    /// that comes with the answer to a batch leaves out what that batch brought: `behind`.
     pub(crate) async fn note_page(
         &self,
         owner: &str,
         reset: bool,
         changes: &[Change],
-        results: &[OperationResult],
+        behind: &[OperationResult],
     ) -> Result<Vec<StoreChange>, ClientError> {
         let mut writes = Vec::new();
         if let Some(mut expected) = self.ids(&expected_key(owner)).await? {
@@ -91,7 +93,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let mut listed = noted.filter(|_| !reset).unwrap_or_default();
             let updates = changes.iter().filter(|c| matches!(c.operation, Operation::UpdateProfile(_)));
             listed.extend(updates.map(|c| c.id.clone()));
-            listed.extend(results.iter().filter(|r| r.success).map(|r| r.id.clone()));
+            listed.extend(behind.iter().filter(|r| r.success).map(|r| r.id.clone()));
             writes.push(put_ids(recovery_key(owner), &listed));
         }
         Ok(writes)

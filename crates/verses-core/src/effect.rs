@@ -26,8 +26,10 @@ pub const PRIVATE_TRANSLATION: &str = "PRIVATE";
 
 /// Validates one operation and computes its effect on `state`. On a refusal the state is as before.
 ///
-/// A stamp later than [`MAX_FUTURE_MS`] after `now`, or before [`EARLIEST_STAMP`], counts as `now`: a wrong clock must
-/// neither lose work nor push a due date years away. A local date that is wrong everywhere on Earth is corrected too.
+/// A stamp later than [`MAX_FUTURE_MS`] after `now`, or before [`EARLIEST_STAMP`], counts as `now`, or as the moment after
+/// the last change of the same card or profile if that is later: a wrong clock must neither lose work nor push a due date
+/// years away, nor change the order in which things were done. A local date that is wrong everywhere on Earth is
+/// corrected too.
 /// Recognising a repetition is the caller's: it keeps the ledger.
 ///
 /// # Errors
@@ -37,7 +39,8 @@ pub fn apply(state: &mut UserState, context: &ApplyContext<'_>, operation: &Oper
         Operation::CreateVerse(create) => create_verse(state, context, create),
         Operation::UpdateProfile(update) => {
             profile::validate(update)?;
-            let (occurred_at, clock_corrected) = plausible(update.occurred_at, context.now);
+            let last = state.profile.updated_at;
+            let (occurred_at, clock_corrected) = plausible_after(last, update.occurred_at, context.now);
             let key = EventKey { occurred_at, operation_id: context.operation_id.clone() };
             state.profile.merge(&key, update);
             Ok(Effect { event: None, verse_id: None, duplicate: false, clock_corrected, occurred_at })
@@ -83,14 +86,26 @@ fn plausible(claimed: UnixMillis, now: UnixMillis) -> (UnixMillis, bool) {
     if too_late || claimed < EARLIEST_STAMP { (now, true) } else { (claimed, false) }
 }
 
+/// The same for something whose last change was at `last`. A corrected stamp comes after that one, as long as it is
+/// plausible itself: operations of one batch whose stamps are all corrected keep the order in which they were made.
+fn plausible_after(last: Option<UnixMillis>, claimed: UnixMillis, now: UnixMillis) -> (UnixMillis, bool) {
+    let (occurred_at, corrected) = plausible(claimed, now);
+    let following = last.map(|last| UnixMillis(last.0.saturating_add(1)));
+    match following.filter(|_| corrected) {
+        Some(following) if following > now && !plausible(following, now).1 => (following, true),
+        _ => (occurred_at, corrected),
+    }
+}
+
 /// Corrects the stamps of an event. A wrong date becomes the date in the profile's time zone where that is known, else
 /// the nearest that is possible.
-fn correct(event: CardEvent, profile: &Profile, now: UnixMillis) -> (CardEvent, bool) {
-    let (occurred_at, stamp_corrected) = plausible(event.occurred_at, now);
+fn correct(event: CardEvent, state: &UserState, now: UnixMillis) -> (CardEvent, bool) {
+    let last = state.cards.get(&event.verse_id).map(|card| card.fold.last_event.occurred_at);
+    let (occurred_at, stamp_corrected) = plausible_after(last, event.occurred_at, now);
     if !stamp_corrected && dates::is_plausible(event.local_date, occurred_at) {
         return (event, false);
     }
-    let zone = profile.timezone.value.as_deref();
+    let zone = state.profile.timezone.value.as_deref();
     let in_zone = zone.and_then(|zone| dates::local_date(occurred_at, zone).ok());
     let local_date = in_zone.unwrap_or_else(|| dates::nearest_plausible(event.local_date, occurred_at));
     (CardEvent { occurred_at, local_date, ..event }, true)
@@ -105,7 +120,7 @@ struct Placed {
 
 /// Folds one event into its card, which is folded again from all its events if the new one does not come last.
 fn place(state: &UserState, context: &ApplyContext<'_>, event: CardEvent) -> Result<Placed, Rejection> {
-    let (event, clock_corrected) = correct(event, &state.profile, context.now);
+    let (event, clock_corrected) = correct(event, state, context.now);
     let verse_id = event.verse_id;
     let card = match (state.cards.get(&verse_id), state.events.get(&verse_id)) {
         (Some(card), events) if sorts_before_last(card, &event) => {

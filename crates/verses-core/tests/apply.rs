@@ -485,7 +485,8 @@ fn events_are_needed_only_where_something_may_sort_before_the_last() {
 /// Operations of two devices on two verses, the creations first.
 fn operations() -> impl Strategy<Value = Vec<(OperationId, Operation)>> {
     let verses = ["John 3:16", "Psalm 23"];
-    let kind = (0u8..6, 0usize..2, -30i64..2, -1i64..=1, any::<bool>());
+    // None lies so far ahead that its stamp would be corrected: that follows what was there before.
+    let kind = (0u8..6, 0usize..2, -30i64..1, -1i64..=1, any::<bool>());
     prop::collection::vec(kind, 1..40).prop_map(move |kinds| {
         let mut all: Vec<(OperationId, Operation)> = Vec::new();
         for (number, (kind, verse, day, offset, flag)) in kinds.into_iter().enumerate() {

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use batchsync::{QueuedMeta, QueuePosition};
+use batchsync::{QueuePosition, QueuedMeta};
 use serde_json::Value;
 use uuid::Uuid;
 use verses_client::{Request, Response, SyncEvent};
 use verses_core::OperationId;
-use verses_protocol::{BatchOperation, BatchRequest, BatchResponse, BatchSummary, BatchTag, ChangesResponse, OperationResult};
+use verses_protocol::{
+    BatchOperation, BatchRequest, BatchResponse, BatchSummary, BatchTag, ChangesResponse, OperationResult,
+};
 use verses_server::storage::{LedgerEntry, LedgerPage, Loaded, Writes};
 use verses_store::{QueuedOperation, StoreChange, StoredEvent};
 
@@ -167,11 +169,7 @@ pub(crate) fn loaded(broken: Option<Broken>, mut loaded: Loaded) -> Loaded {
 }
 
 /// The writes, as this variant makes them. `known` are the ledger entries that were there.
-pub(crate) fn writes(
-    broken: Option<Broken>,
-    known: &BTreeMap<OperationId, LedgerEntry>,
-    mut writes: Writes,
-) -> Writes {
+pub(crate) fn writes(broken: Option<Broken>, known: &BTreeMap<OperationId, LedgerEntry>, mut writes: Writes) -> Writes {
     match broken {
         Some(Broken::ForgetsLedger) => {
             // The database would refuse the same id twice: it gets another one.

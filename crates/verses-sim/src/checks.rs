@@ -28,11 +28,7 @@ use crate::world::World;
 /// Something that happened, as the checkers see it.
 pub(crate) enum Seen<'a> {
     /// A device committed.
-    Committed {
-        device: usize,
-        changes: &'a [StoreChange],
-        store: &'a MemoryStore,
-    },
+    Committed { device: usize, changes: &'a [StoreChange], store: &'a MemoryStore },
     /// A device lost its processes.
     Killed { device: usize },
     /// The client told its face something.

@@ -404,10 +404,14 @@ enum Next {
 
 fn next(state: &mut State, until_ms: u64) -> Next {
     if !state.ready.is_empty() {
-        let at = if state.ready.len() == 1 { 0 } else { {
-            let ready = state.ready.len();
-            state.streams[0].random_range(0..ready)
-        } };
+        let at = if state.ready.len() == 1 {
+            0
+        } else {
+            {
+                let ready = state.ready.len();
+                state.streams[0].random_range(0..ready)
+            }
+        };
         return Next::Poll(state.ready.swap_remove(at));
     }
     match state.timers.peek() {

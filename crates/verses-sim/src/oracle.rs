@@ -163,9 +163,9 @@ fn hashed_slot(verse: &str, phase: &str) -> [Option<i64>; 3] {
     let digits: Vec<u8> = verse.bytes().filter(|b| *b != b'-').collect();
     let mut hash: u64 = 14_695_981_039_346_656_037;
     let number = PHASES.iter().position(|p| *p == phase).unwrap_or(0) as u8;
-    let bytes = digits.chunks(2).map(|pair| {
-        std::str::from_utf8(pair).ok().and_then(|text| u8::from_str_radix(text, 16).ok()).unwrap_or(0)
-    });
+    let bytes = digits
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(|text| u8::from_str_radix(text, 16).ok()).unwrap_or(0));
     for byte in bytes.chain([number]) {
         hash ^= u64::from(byte);
         hash = hash.wrapping_mul(1_099_511_628_211);

@@ -292,8 +292,23 @@ impl Draw {
 
     fn kind(&mut self, mix: &Mix) -> usize {
         let weights = [
-            mix.add, mix.bulk, mix.review, mix.manage, mix.profile, mix.accounts, mix.inbox, mix.sync, mix.kill,
-            mix.suspend, mix.clock, mix.disk, mix.link, mix.crash, mix.restore, mix.server, mix.hostile,
+            mix.add,
+            mix.bulk,
+            mix.review,
+            mix.manage,
+            mix.profile,
+            mix.accounts,
+            mix.inbox,
+            mix.sync,
+            mix.kill,
+            mix.suspend,
+            mix.clock,
+            mix.disk,
+            mix.link,
+            mix.crash,
+            mix.restore,
+            mix.server,
+            mix.hostile,
         ];
         let mut at = self.rng.random_range(0..weights.iter().sum());
         for (kind, weight) in weights.into_iter().enumerate() {

@@ -133,7 +133,9 @@ fn settle(world: &Shared, runner: &mut Runner) {
             at_once(world.devices[device].rows().queue_totals(&owner)).is_some_and(|totals| totals.waiting > 0)
         })
     };
-    for after in [5_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS, 40 * MINUTE_MS, HOUR_MS + 10 * MINUTE_MS, DRAIN_BOUND_MS] {
+    for after in
+        [5_000, 30_000, 2 * MINUTE_MS, 10 * MINUTE_MS, 40 * MINUTE_MS, HOUR_MS + 10 * MINUTE_MS, DRAIN_BOUND_MS]
+    {
         if !runner.run_until(began + after) {
             return;
         }
@@ -175,8 +177,9 @@ async fn everything(world: &Shared, device: usize, retry: bool) -> Result<(), Cl
     let service = World::service(world, device);
     let home = lock(&world.devices[device].state).belongs_to.unwrap_or(device % world.params.users);
     let parked = service.store().queue_owners().await?;
-    let mut users: Vec<usize> =
-        (0..world.params.users).filter(|u| *u != home && parked.iter().any(|(o, _)| *o == user_id(*u).to_string())).collect();
+    let mut users: Vec<usize> = (0..world.params.users)
+        .filter(|u| *u != home && parked.iter().any(|(o, _)| *o == user_id(*u).to_string()))
+        .collect();
     users.push(home);
     for user in users {
         crate::world::act::sign_in(world, device, &service, user).await?;
@@ -202,7 +205,8 @@ fn report(world: &Shared) -> Report {
     stats.virtual_ms = world.kernel.now_ms();
     stats.operations = checks.facts.made.len() as u64;
     stats.accepted = checks.facts.acceptances;
-    let failed = |device: &Device| at_once(device.rows().queue_metas(None, u32::MAX)).map_or(0, |rows| rows.len() as u64);
+    let failed =
+        |device: &Device| at_once(device.rows().queue_metas(None, u32::MAX)).map_or(0, |rows| rows.len() as u64);
     stats.in_inbox = world.devices.iter().map(failed).sum();
     let report = Report {
         violation: checks.violation().cloned(),

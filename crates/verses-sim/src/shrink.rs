@@ -10,7 +10,8 @@ pub fn shrink(plan: &Plan, options: Options, tries: u32) -> Plan {
     let options = Options { keep_trace: false, ..options };
     let breaks = |plan: &Plan| run(plan, options).violation.map(|violation| violation.invariant);
     let Some(invariant) = breaks(plan) else { return plan.clone() };
-    let mut shrinking = Shrinking { best: plan.clone(), left: tries, still: |plan: &Plan| breaks(plan) == Some(invariant) };
+    let mut shrinking =
+        Shrinking { best: plan.clone(), left: tries, still: |plan: &Plan| breaks(plan) == Some(invariant) };
     while shrinking.steps() || shrinking.rates() {}
     shrinking.best
 }

@@ -41,8 +41,7 @@ fn everything_is_somewhere(world: &World, facts: &Facts) -> Result<(), Finding> 
             at_once(store.queued(std::slice::from_ref(&made.id))).is_some_and(|rows| !rows.is_empty())
         };
         // After a restore a profile update may be gone for good: later ones have taken its place, field by field.
-        let superseded =
-            matches!(made.operation, Operation::UpdateProfile(_)) && facts.accepted.contains_key(key);
+        let superseded = matches!(made.operation, Operation::UpdateProfile(_)) && facts.accepted.contains_key(key);
         if !superseded && !stores.iter().any(queued) {
             let (id, device) = (&made.id, made.device);
             return Err(wrong(format!("{id}, made on device {device}, is in no queue and not on the server"), id));

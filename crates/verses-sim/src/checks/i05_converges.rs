@@ -53,10 +53,15 @@ fn nothing_waits(world: &World, device: usize) -> Result<(), Finding> {
         let id = &meta.id;
         match &meta.status {
             OperationStatus::Failed(failure) if failure.code == "operation_id_reused" => {
-                return Err(wrong(format!("{id} on device {device} met another operation with its id: {}", failure.message), id));
+                return Err(wrong(
+                    format!("{id} on device {device} met another operation with its id: {}", failure.message),
+                    id,
+                ));
             }
             OperationStatus::Failed(failure) if !failure.message.is_empty() => {}
-            OperationStatus::Failed(_) => return Err(wrong(format!("{id} failed on device {device} without a reason"), id)),
+            OperationStatus::Failed(_) => {
+                return Err(wrong(format!("{id} failed on device {device} without a reason"), id));
+            }
             other => {
                 let text = format!("{id} of {} still waits on device {device}: {other:?}", meta.user_id);
                 return Err(wrong(text, id));
@@ -75,8 +80,7 @@ fn same_as_the_server(world: &World, device: usize) -> Result<(), Finding> {
     let store = world.devices[device].rows();
     let owner = user.to_string();
     let waiting = at_once(store.queue_metas(None, u32::MAX)).unwrap_or_default();
-    let here: Vec<UserCard> =
-        at_once(store.cards(&owner)).unwrap_or_default().iter().map(UserCard::from).collect();
+    let here: Vec<UserCard> = at_once(store.cards(&owner)).unwrap_or_default().iter().map(UserCard::from).collect();
     // Failed operations stay in effect on the device that has them, until their user decides.
     let own = |card: &UserCard| waiting.iter().any(|meta| meta.entity == format!("verse/{}", card.verse_id));
     for card in there.iter().filter(|card| !own(card)) {

@@ -39,7 +39,9 @@ impl Checker for HonestProgress {
                 let summary = result.to_remote.summary;
                 let counted = result.to_remote.operations.iter().filter(|o| o.success).count() as u64;
                 if summary.successful != counted || summary.successful + summary.failed > summary.total {
-                    return Err(wrong_in_general(format!("device {device} sums up wrong: {summary:?}, {counted} done")));
+                    return Err(wrong_in_general(format!(
+                        "device {device} sums up wrong: {summary:?}, {counted} done"
+                    )));
                 }
                 let lied = |o: &&verses_client::BatchOperationResult| {
                     o.success && !facts.accepted.contains_key(&key_of(&o.operation_id))

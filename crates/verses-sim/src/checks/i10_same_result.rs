@@ -26,16 +26,18 @@ impl Checker for SameResult {
 
     fn see(&mut self, world: &World, facts: &Facts, seen: &Seen<'_>) -> Result<(), Finding> {
         match seen {
-            Seen::Accepted { user, writes } if !world.is_attacker(*user) => writes.ledger.iter().try_for_each(|entry| {
-                let id = entry.operation_id.as_str();
-                let Some(made) = facts.made.get(&key_of(id)) else { return Ok(()) };
-                if made.disturbed && matches!(made.operation, Operation::UpdateProfile(_)) {
-                    // Offered again after a restore: without the fields that later updates have set.
-                    return Ok(());
-                }
-                let accepted = serde_json::from_str::<Value>(&entry.operation).unwrap_or_default();
-                same_content(id, &made.operation, accepted)
-            }),
+            Seen::Accepted { user, writes } if !world.is_attacker(*user) => {
+                writes.ledger.iter().try_for_each(|entry| {
+                    let id = entry.operation_id.as_str();
+                    let Some(made) = facts.made.get(&key_of(id)) else { return Ok(()) };
+                    if made.disturbed && matches!(made.operation, Operation::UpdateProfile(_)) {
+                        // Offered again after a restore: without the fields that later updates have set.
+                        return Ok(());
+                    }
+                    let accepted = serde_json::from_str::<Value>(&entry.operation).unwrap_or_default();
+                    same_content(id, &made.operation, accepted)
+                })
+            }
             Seen::Ended if world.params.seed % ONE_RUN_IN == 0 => {
                 facts.ledgers.iter().try_for_each(|(user, ledger)| delivered_again(world, *user, ledger))
             }

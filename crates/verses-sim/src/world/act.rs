@@ -109,8 +109,16 @@ impl super::store::SimStore {
 /// The list of passages people choose from; devices of one user choose the same ones now and then.
 fn passage(number: usize) -> String {
     const FIRST: [&str; 10] = [
-        "John 3:16", "Psalm 23", "Romans 8:28", "Genesis 1:1", "1 Cor 13:4-7,13", "Luke 2:1", "Acts 1:8", "Jude 3",
-        "Philippians 4:13", "Eph 2:8-9",
+        "John 3:16",
+        "Psalm 23",
+        "Romans 8:28",
+        "Genesis 1:1",
+        "1 Cor 13:4-7,13",
+        "Luke 2:1",
+        "Acts 1:8",
+        "Jude 3",
+        "Philippians 4:13",
+        "Eph 2:8-9",
     ];
     FIRST.get(number).map_or_else(|| format!("Psalm 119:{}", number % 176 + 1), |text| (*text).to_owned())
 }
@@ -133,11 +141,8 @@ async fn add_odd(world: &Shared, service: &Service, which: u32) -> Result<(), Cl
         4 => ("A poem", None, Some("\u{202e}right to left \u{1F54A} and a nul-free text")),
         _ => ("Ps 119:1", None, Some("My own words for it")),
     };
-    let verse = NewVerse {
-        reference: reference.into(),
-        translation: translation.map(Into::into),
-        text: text.map(Into::into),
-    };
+    let verse =
+        NewVerse { reference: reference.into(), translation: translation.map(Into::into), text: text.map(Into::into) };
     let added = service.add_verses(&[verse], |_| {}).await?;
     world.kernel.note(|| format!("an odd text: {:?}", added.first().map(|a| a.success)));
     Ok(())

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 use uuid::Uuid;
 use verses_core::{CardEvent, Verse, VerseId};
 use verses_server::storage::memory::MemoryStorage;
-use verses_server::storage::{
-    Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes,
-};
+use verses_server::storage::{Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
 
 use super::{Shared, World, lock};
 use crate::broken::{self, Broken};
@@ -39,11 +37,7 @@ impl<D: Decision> Decision for Watched<D> {
         if self.broken == Some(Broken::NoRefold) { BTreeSet::new() } else { self.inner.wants_events(loaded) }
     }
 
-    fn decide(
-        self,
-        loaded: Loaded,
-        events: BTreeMap<VerseId, Vec<CardEvent>>,
-    ) -> (Writes, Self::Answer) {
+    fn decide(self, loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer) {
         let known = loaded.ledger.clone();
         let loaded = broken::loaded(self.broken, loaded);
         let (writes, answer) = self.inner.decide(loaded, events);
