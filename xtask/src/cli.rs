@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 
 use crate::ci::Step;
 use crate::workspace::Workspace;
-use crate::{bench, ci, run};
+use crate::{bench, ci, fuzz, run};
 
 const USAGE: &str = "\
 The tool runner of Verses.
@@ -20,6 +20,8 @@ Usage: cargo xtask COMMAND
     deny          licences, banned crates, sources, advisories
     docs          API documentation, warnings are errors
     test          as above
+  fuzz [TARGET] [--minutes N]
+                  every fuzz target, or one, for some minutes each; installs what is missing
   bench [NAME]    all benchmarks one after the other, or those of one target or crate";
 
 /// One task, as asked for on the command line.
@@ -30,6 +32,7 @@ enum Task {
     Ci,
     Step(Step),
     Bench(Option<String>),
+    Fuzz(fuzz::Wanted),
 }
 
 /// Does what the arguments (without the program name) ask for.
@@ -49,6 +52,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Task::Ci => ci::run_all(&workspace),
         Task::Step(step) => ci::run_one(&workspace, step),
         Task::Bench(name) => bench::run(&workspace, name.as_deref()),
+        Task::Fuzz(wanted) => fuzz::run(&workspace, &wanted),
     }
 }
 
@@ -62,6 +66,7 @@ fn parse(arguments: &[String]) -> Result<Task> {
             let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
             return Ok(Task::Run(rest.to_vec()));
         }
+        "fuzz" => return Ok(Task::Fuzz(fuzz::Wanted::parse(rest)?)),
         "bench" => match rest {
             [] => return Ok(Task::Bench(None)),
             [name] => return Ok(Task::Bench(Some(name.clone()))),
@@ -102,6 +107,8 @@ mod tests {
             ("test", Task::Step(Step::Test)),
             ("bench", Task::Bench(None)),
             ("bench enqueue", Task::Bench(Some("enqueue".into()))),
+            ("fuzz", Task::Fuzz(fuzz::Wanted { target: None, minutes: fuzz::DEFAULT_MINUTES })),
+            ("fuzz cursor --minutes 1", Task::Fuzz(fuzz::Wanted { target: Some("cursor".into()), minutes: 1 })),
         ];
         for (line, expected) in cases {
             assert_eq!(parsed(line).unwrap(), expected, "{line}");

@@ -1,4 +1,4 @@
-//! The tool runner of Verses: run, test, ci and its steps, tidy, bench.
+//! The tool runner of Verses: run, test, ci and its steps, tidy, bench, fuzz.
 //!
 //! It is built first on a fresh machine, so it keeps to two small dependencies. It knows how to call tools and
 //! which house rules hold; it links none of our other crates.
@@ -11,6 +11,7 @@ pub mod workspace;
 mod bench;
 mod ci;
 mod deny;
+mod fuzz;
 mod prerequisites;
 mod process;
 mod run;

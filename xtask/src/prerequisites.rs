@@ -9,6 +9,8 @@ use crate::workspace::Workspace;
 
 /// The version `cargo xtask deny` was written for.
 const CARGO_DENY_VERSION: &str = "0.20.2";
+/// The version `cargo xtask fuzz` was written for.
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// A C compiler, for the bundled SQLite, zstd and TLS code.
 pub(crate) fn c_compiler() -> Result<()> {
@@ -59,6 +61,15 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<()> {
     }
     eprintln!("xtask: cargo-deny is missing; installing version {CARGO_DENY_VERSION} (this compiles it)");
     run(&mut cargo(workspace, &format!("install cargo-deny --locked --version {CARGO_DENY_VERSION}")))
+}
+
+/// `cargo fuzz`. It also needs a C++ compiler, which comes with the C compiler of [`c_compiler`].
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<()> {
+    if has_subcommand(workspace, "fuzz") {
+        return Ok(());
+    }
+    eprintln!("xtask: cargo-fuzz is missing; installing version {CARGO_FUZZ_VERSION} (this compiles it)");
+    run(&mut cargo(workspace, &format!("install cargo-fuzz --locked --version {CARGO_FUZZ_VERSION}")))
 }
 
 /// Whether `cargo nextest` is here. It is used where present and never installed: `cargo test` does as well.

@@ -25,9 +25,10 @@ pub(super) fn check_inheritance(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// Manifests of members: all but the top one.
+/// Manifests of members: all but the top one and those that are the top of a workspace of their own.
 fn members(tree: &Tree) -> impl Iterator<Item = &TextFile> {
-    tree.texts.iter().filter(|file| file.path.ends_with("/Cargo.toml"))
+    let has_own_workspace = |file: &TextFile| file.text.lines().any(|line| line.trim() == "[workspace]");
+    tree.texts.iter().filter(move |file| file.path.ends_with("/Cargo.toml") && !has_own_workspace(file))
 }
 
 fn inherits_lints(manifest: &str) -> bool {
@@ -113,6 +114,11 @@ uuid.workspace = true
 tokio = { workspace = true }
 ";
         assert_eq!(found(manifest), [""; 0]);
+    }
+
+    #[test]
+    fn a_workspace_of_its_own_has_nothing_to_inherit() {
+        assert_eq!(found("[package]\nname = \"a\"\n\n[workspace]\n\n[dependencies]\nx = \"1\"\n"), [""; 0]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const REGISTRY: &str = "a registry host; leave the choice to the tool's configur
 
 /// Endings of files whose text is made by tools and kept as it is.
 const KEPT_AS_MADE: [&str; 1] = [".snap"];
+/// Inputs of the fuzz targets: any bytes at all.
+const FUZZ_INPUTS: &str = "fuzz/corpus/";
 
 pub(super) fn check_headers(tree: &Tree) -> Vec<Finding> {
     let lacking = tree.texts.iter().filter(|file| file.path.ends_with(".rs") && !file.text.starts_with("//! "));
@@ -32,7 +34,8 @@ pub(super) fn check_headers(tree: &Tree) -> Vec<Finding> {
 pub(super) fn check_texts(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.texts {
-        let is_made = KEPT_AS_MADE.iter().any(|ending| file.path.ends_with(ending));
+        let is_made =
+            KEPT_AS_MADE.iter().any(|ending| file.path.ends_with(ending)) || file.path.starts_with(FUZZ_INPUTS);
         for (index, line) in file.text.lines().enumerate() {
             let mut add =
                 |rule, advice| findings.push(Finding { path: file.path.clone(), line: index + 1, rule, advice });
@@ -76,6 +79,7 @@ mod tests {
     fn space_at_the_end_of_a_line_is_found() {
         assert_eq!(found("README.md", "one\ntwo \nthree\t\n"), [(2, "trailing-space"), (3, "trailing-space")]);
         assert_eq!(found("a/snapshots/a.snap", "two \n"), []);
+        assert_eq!(found("fuzz/corpus/cursor/a", "two \n"), []);
     }
 
     #[test]
