@@ -35,6 +35,8 @@ pub struct Database {
 }
 
 struct Threads {
+    /// The file's name for people; none for a database in memory.
+    file: Option<String>,
     writer: Option<SyncSender<WriteJob>>,
     /// None for a database in memory, which has only one connection.
     readers: Option<SyncSender<ReadJob>>,
@@ -63,7 +65,8 @@ impl Database {
     /// # Errors
     /// [`StorageError`] naming the path: not a database, damaged, no permission, or locked by another process.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
-        let named = |error: rusqlite::Error| named(&path.display().to_string(), error);
+        let file = path.display().to_string();
+        let named = |error: rusqlite::Error| named(&file, error.into());
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let writer = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_CREATE).map_err(named)?;
         configure(&writer).map_err(named)?;
@@ -74,7 +77,7 @@ impl Database {
             reader.pragma_update(None, "query_only", true).map_err(named)?;
             readers.push(reader);
         }
-        Self::start(writer, readers)
+        Self::start(Some(file), writer, readers)
     }
 
     /// A database in memory: gone with its last handle, and read and written by one thread.
@@ -84,10 +87,10 @@ impl Database {
     pub fn open_in_memory() -> Result<Self, StorageError> {
         let writer = Connection::open_in_memory()?;
         configure(&writer)?;
-        Self::start(writer, Vec::new())
+        Self::start(None, writer, Vec::new())
     }
 
-    fn start(writer: Connection, readers: Vec<Connection>) -> Result<Self, StorageError> {
+    fn start(file: Option<String>, writer: Connection, readers: Vec<Connection>) -> Result<Self, StorageError> {
         let mut handles = Vec::new();
         let mut spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let handle = thread::Builder::new().name(name.to_owned()).spawn(work);
@@ -105,7 +108,7 @@ impl Database {
             }
             read_sender = Some(sender);
         }
-        let threads = Threads { writer: Some(write_sender), readers: read_sender, handles };
+        let threads = Threads { file, writer: Some(write_sender), readers: read_sender, handles };
         Ok(Self { threads: Arc::new(threads) })
     }
 
@@ -127,7 +130,7 @@ impl Database {
                 let _ = sender.send(result);
             },
         )?;
-        receiver.await.map_err(|_| closed())?
+        self.with_name(receiver.await.map_err(|_| closed()).flatten())
     }
 
     /// The same for the start of a process: blocks the calling thread.
@@ -140,7 +143,15 @@ impl Database {
         self.enqueue_write(work, move |result| {
             let _ = sender.send(result);
         })?;
-        receiver.recv().map_err(|_| closed())?
+        self.with_name(receiver.recv().map_err(|_| closed()).flatten())
+    }
+
+    /// Errors say which file they are about.
+    fn with_name<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        result.map_err(|error| match &self.threads.file {
+            Some(file) => named(file, error),
+            None => error,
+        })
     }
 
     fn enqueue_write<T, F, A>(&self, work: F, answer: A) -> Result<(), StorageError>
@@ -176,7 +187,7 @@ impl Database {
             let _ = sender.send(snapshot(connection, work));
         });
         readers.try_send(job).map_err(|error| refused(&error))?;
-        receiver.await.map_err(|_| closed())?
+        self.with_name(receiver.await.map_err(|_| closed()).flatten())
     }
 }
 
@@ -325,8 +336,8 @@ fn refused<T>(error: &TrySendError<T>) -> StorageError {
     }
 }
 
-fn named(path: &str, error: rusqlite::Error) -> StorageError {
-    match StorageError::from(error) {
+fn named(path: &str, error: StorageError) -> StorageError {
+    match error {
         StorageError::Unavailable(text) => StorageError::Unavailable(format!("{path}: {text}")),
         StorageError::Failed(text) => StorageError::Failed(format!("{path}: {text}")),
     }
@@ -334,10 +345,20 @@ fn named(path: &str, error: rusqlite::Error) -> StorageError {
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
+        // The shared index of the log is a file too, and growing it is the one write SQLite does not report as full.
+        let no_room_for_index = error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
         match error.sqlite_error_code() {
+            Some(ErrorCode::SystemIoFailure) if no_room_for_index => {
+                Self::Failed(format!("{error}: free some space on its disk"))
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::OperationInterrupted) => {
                 Self::Unavailable(error.to_string())
             }
+            Some(ErrorCode::DiskFull) => Self::Failed(format!("{error}: free some space on its disk")),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Failed(format!(
+                "{error}: it is damaged, and was left as it is; keep a copy of the file and of its -wal neighbour, and go \
+                 back to the last backup"
+            )),
             _ => Self::Failed(error.to_string()),
         }
     }
