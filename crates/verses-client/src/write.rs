@@ -363,9 +363,29 @@ impl Run {
         }
     }
 
-    /// Gives the operation its instant, strictly after the last one of this device, its local date, and a slot.
+    /// The last change of what the operation is about, as long as it is one that a server takes as it is.
+    fn last_change(&self, operation: &Operation) -> Option<UnixMillis> {
+        let last = match operation {
+            Operation::UpdateProfile(_) => self.state.profile.updated_at,
+            Operation::CreateVerse(create) => {
+                let verse = verses_core::verse_id_of_create(create, &self.state.profile);
+                self.state.cards.get(&verse).map(|card| card.fold.last_event.occurred_at)
+            }
+            Operation::RecordReview(RecordReview { verse_id, .. })
+            | Operation::ArchiveVerse(CardAction { verse_id, .. })
+            | Operation::RestoreVerse(CardAction { verse_id, .. })
+            | Operation::SetPhase(SetPhase { verse_id, .. }) => {
+                self.state.cards.get(verse_id).map(|card| card.fold.last_event.occurred_at)
+            }
+        };
+        last.filter(|last| last.0 < self.now.0.saturating_add(verses_core::MAX_FUTURE_MS))
+    }
+
+    /// Gives the operation its instant, strictly after the last one of this device and the last one about the same card
+    /// or profile, its local date, and a slot.
     fn stamp(&mut self, operation: Operation) -> Operation {
-        let at = self.now.0.max(self.last_occurred_at.saturating_add(1));
+        let last = self.last_change(&operation).map_or(i64::MIN, |last| last.0);
+        let at = self.now.0.max(self.last_occurred_at.max(last).saturating_add(1));
         self.last_occurred_at = at;
         let occurred_at = UnixMillis(at);
         let local =

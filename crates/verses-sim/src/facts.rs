@@ -11,6 +11,7 @@ use verses_server::storage::Writes;
 use verses_store::StoreChange;
 
 use crate::oracle::Fact;
+use crate::world::accounts::user_id;
 
 /// An operation's id as a number: cheaper to keep than text.
 pub(crate) type Key = u128;
@@ -158,6 +159,15 @@ impl Facts {
     /// A history, present or ended.
     pub(crate) fn ledgers_of(&self, history: usize) -> &Ledgers {
         self.ended.get(history).unwrap_or(&self.ledgers)
+    }
+
+    /// The users of the plan who made something on a device.
+    pub(crate) fn users_of(&self, device: usize, users: usize) -> Vec<usize> {
+        let made_here = |user: &usize| {
+            let owner = user_id(*user).to_string();
+            self.made.values().any(|made| made.device == device && made.owner == owner)
+        };
+        (0..users).filter(made_here).collect()
     }
 
     /// Requests that carry the ids of operations and verses of everybody.

@@ -176,10 +176,9 @@ fn end(world: &Shared, runner: &mut Runner) {
 async fn everything(world: &Shared, device: usize, retry: bool) -> Result<(), ClientError> {
     let service = World::service(world, device);
     let home = lock(&world.devices[device].state).belongs_to.unwrap_or(device % world.params.users);
-    let parked = service.store().queue_owners().await?;
-    let mut users: Vec<usize> = (0..world.params.users)
-        .filter(|u| *u != home && parked.iter().any(|(o, _)| *o == user_id(*u).to_string()))
-        .collect();
+    // Whoever did something here comes back to this device: a server that lost it gets it back then.
+    let mut users = lock(&world.checks).facts.users_of(device, world.params.users);
+    users.retain(|user| *user != home);
     users.push(home);
     for user in users {
         crate::world::act::sign_in(world, device, &service, user).await?;
