@@ -163,9 +163,7 @@ impl Actor {
 
     /// How the syncs to come send: as they like, in small batches, or one by one.
     pub(crate) fn choose_delivery(&mut self) {
-        for name in ["VERSES_MAX_BATCH_SIZE", "VERSES_NETWORK_AWARE_THROTTLING", "VERSES_INDIVIDUAL_ONLY"] {
-            self.device.unset(name);
-        }
+        self.deliver_as_usual();
         match self.rng.below(4) {
             0 => self.device.set("VERSES_INDIVIDUAL_ONLY", "true"),
             1 => {
@@ -173,6 +171,12 @@ impl Actor {
                 self.device.set("VERSES_NETWORK_AWARE_THROTTLING", "false");
             }
             _ => {}
+        }
+    }
+
+    fn deliver_as_usual(&mut self) {
+        for name in ["VERSES_MAX_BATCH_SIZE", "VERSES_NETWORK_AWARE_THROTTLING", "VERSES_INDIVIDUAL_ONLY"] {
+            self.device.unset(name);
         }
     }
 
@@ -259,6 +263,8 @@ impl Actor {
     }
 
     fn sync_all(&mut self) {
+        // One by one, all that waits could take minutes.
+        self.deliver_as_usual();
         for _ in 0..LAST_SYNCS {
             let output = self.device.run(&["sync", "--patience", "30", "--json"]);
             if let Ok(json) = serde_json::from_str::<Value>(&output.stdout) {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{PASSWORD, VERSES, wait_for};
+use super::{PASSWORD, PATIENCE, VERSES};
 
 /// A home folder, the address of a server, and the environment of its commands.
 pub(crate) struct Device {
@@ -160,6 +161,7 @@ impl Device {
 
 /// A command that runs, with what it has written so far.
 pub(crate) struct Running {
+    command: String,
     child: Child,
     stdout: Arc<Mutex<Vec<u8>>>,
     stderr: Arc<Mutex<Vec<u8>>>,
@@ -178,7 +180,7 @@ impl Running {
         if let Some(pipe) = child.stderr.take() {
             readers.push(collect(pipe, Arc::clone(&stderr)));
         }
-        Self { child, stdout, stderr, readers }
+        Self { command: format!("{command:?}"), child, stdout, stderr, readers }
     }
 
     /// Its process id.
@@ -208,9 +210,22 @@ impl Running {
         self.end()
     }
 
+    fn give_up(&mut self) -> ! {
+        let _ = self.child.kill();
+        let command = &self.command;
+        panic!("waited too long for {command} to end; it has said: {}", self.stderr());
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Output {
-        let status = wait_for("a command to end", || self.child.try_wait().unwrap());
+        let started = Instant::now();
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None if started.elapsed() > PATIENCE => self.give_up(),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        };
         for reader in std::mem::take(&mut self.readers) {
             reader.join().unwrap();
         }
