@@ -71,6 +71,10 @@ fn an_operation_refused_with_its_whole_request_is_the_only_one_counted_as_invali
     };
     assert_eq!(sum, expected, "what waits for it was not in the request");
     assert_eq!(sim.failure("child"), FailureReason::Blocked { parent: "parent".into() });
+
+    sim.add("lone");
+    let request = sim.wait_for_request().unwrap();
+    assert_eq!(summary(&mut sim, &request, Answer::Fault(http(422, None).into())), expected);
 }
 
 #[test]
