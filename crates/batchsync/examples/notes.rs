@@ -27,6 +27,11 @@ impl Store {
                         meta.ever_sent = *ever_sent;
                     }
                 }
+                QueueChange::Renew { id, queued_at } => {
+                    if let Some((meta, _)) = self.queue.get_mut(id) {
+                        meta.queued_at = *queued_at;
+                    }
+                }
                 QueueChange::Complete { id, .. } => {
                     self.queue.remove(id);
                     self.synced += 1;

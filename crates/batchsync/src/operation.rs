@@ -129,6 +129,13 @@ pub enum QueueChange {
         /// Whether it may have reached the server.
         ever_sent: bool,
     },
+    /// Count the age of a row that is in the queue from another time: it left the inbox, and must not expire at once.
+    Renew {
+        /// Which row.
+        id: OperationId,
+        /// Its new `queued_at`.
+        queued_at: Millis,
+    },
     /// Remove a row and write its outcome to the journal. The journal is bounded: the store drops the oldest entries.
     Complete {
         /// Which row.

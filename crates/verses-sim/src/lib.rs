@@ -7,6 +7,7 @@
 //! What it is not: it opens no socket, no file and no thread. Those are tested with the real binaries.
 #![forbid(unsafe_code)]
 
+mod bites;
 mod broken;
 mod checks;
 mod facts;
@@ -19,6 +20,7 @@ mod shrink;
 mod stats;
 mod world;
 
+pub use bites::{CAUGHT_WITHIN, caught_at};
 pub use broken::Broken;
 pub use checks::Violation;
 pub use params::{ClientParams, LinkParams, Mix, Params, ServerParams};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use verses_sim::{Options, Plan, Report, Stats, run, shrink};
+use verses_sim::{Broken, CAUGHT_WITHIN, Options, Plan, Report, Stats, caught_at, run, shrink};
 
 /// Tries of the shrinking of a failed plan.
 const SHRINK_TRIES: u32 = 1_500;
@@ -40,6 +40,9 @@ struct Arguments {
     /// Print everything that happens.
     #[arg(long)]
     trace: bool,
+    /// Run the broken variants of the product instead: each must be caught.
+    #[arg(long)]
+    broken: bool,
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,9 @@ fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some(path) = &arguments.plan {
         let plan: Plan = serde_json::from_slice(&std::fs::read(path)?)?;
         return one(&plan, arguments.trace);
+    }
+    if arguments.broken {
+        return Ok(bites());
     }
     match arguments.seed {
         Some(seed) => one(&Plan::from_seed(seed), arguments.trace),
@@ -79,6 +85,21 @@ fn one(plan: &Plan, trace: bool) -> anyhow::Result<bool> {
         Some(_) => explain(plan).map(|()| false),
         None => Ok(true),
     }
+}
+
+/// Every broken variant, until its invariant's checker catches it.
+fn bites() -> bool {
+    let mut all = true;
+    for (variant, invariant) in Broken::ALL {
+        match caught_at(variant, invariant, CAUGHT_WITHIN) {
+            Some(seed) => println!("invariant {invariant:>2}: {variant:?} is caught by seed {seed}"),
+            None => {
+                println!("invariant {invariant:>2}: {variant:?} is NOT caught by seeds 1 to {CAUGHT_WITHIN}");
+                all = false;
+            }
+        }
+    }
+    all
 }
 
 /// Many seeds, over all cores.

@@ -154,7 +154,7 @@ fn end(world: &Shared, runner: &mut Runner) {
     let ended = Arc::new(Mutex::new(false));
     let (shared, done) = (Arc::clone(world), Arc::clone(&ended));
     world.kernel.spawn(Owner::World, async move {
-        for round in 0..3 {
+        for round in 0..4 {
             for device in 0..shared.devices.len() {
                 if let Err(error) = everything(&shared, device, round < 2).await {
                     shared.kernel.note(|| format!("device {device}: the last sync failed: {error}"));

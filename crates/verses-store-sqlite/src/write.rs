@@ -47,11 +47,12 @@ const PUT_PROFILE: &str = "INSERT INTO user_profiles (user_id, profile, updated_
     ON CONFLICT (user_id) DO UPDATE SET profile = excluded.profile, updated_at = excluded.updated_at";
 const ENQUEUE: &str = "INSERT INTO sync_queue
     (position, id, kind, user_id, entity, depends_on, payload_bytes, queued_at, retry_count, ever_sent, status,
-     local_ref, payload_version, data)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+     local_ref, payload_version, data, checksum)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const SET_STATUS: &str =
     "UPDATE sync_queue SET status = ?2, status_detail = ?3, retry_count = ?4, ever_sent = ?5 WHERE id = ?1";
-const REPLACE_PAYLOAD: &str = "UPDATE sync_queue SET data = ?2, payload_bytes = ?3, payload_version = ?4 WHERE id = ?1";
+const REPLACE_PAYLOAD: &str =
+    "UPDATE sync_queue SET data = ?2, payload_bytes = ?3, payload_version = ?4, checksum = ?5 WHERE id = ?1";
 const JOURNAL: &str = "INSERT INTO sync_journal (operation_id, user_id, kind, batch_id, outcome, payload_bytes, at)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 /// Only the oldest are ever dropped, so that `seq` has no gaps and the newest one never is.
@@ -136,7 +137,9 @@ impl<'c> Write<'c> {
             StoreChange::PutProfile { owner, profile } => self.put_profile(&owner, &profile),
             StoreChange::Enqueue(new) => self.enqueue(&new),
             StoreChange::ReplacePayload { id, data, payload_bytes } => {
-                let params = params![id, json(&data)?, payload_bytes, PAYLOAD_VERSION];
+                let data = json(&data)?;
+                let checksum = rows::checksum(&id, &data);
+                let params = params![id, data, payload_bytes, PAYLOAD_VERSION, checksum];
                 self.run(REPLACE_PAYLOAD, params).map(|_| ())
             }
             StoreChange::Queue(change) => self.apply_to_queue(change),
@@ -221,6 +224,7 @@ impl<'c> Write<'c> {
         new.check()?;
         let QueuedOperation { meta, local_ref, payload_version, data } = &new.operation;
         let position = self.last_position + 1;
+        let data = json(data)?;
         let params = params![
             position,
             meta.id,
@@ -235,7 +239,8 @@ impl<'c> Write<'c> {
             rows::PENDING,
             local_ref,
             payload_version,
-            json(data)?,
+            data,
+            rows::checksum(&meta.id, &data),
         ];
         match self.run(ENQUEUE, params) {
             Err(Fault::Sql(error)) if is_duplicate_id(&error) => {
@@ -254,6 +259,9 @@ impl<'c> Write<'c> {
                 let params =
                     params![id, rows::status_code(&status), rows::status_detail(&status)?, retry_count, ever_sent];
                 self.run(SET_STATUS, params).map(|_| ())
+            }
+            QueueChange::Renew { id, queued_at } => {
+                self.run("UPDATE sync_queue SET queued_at = ?2 WHERE id = ?1", params![id, queued_at]).map(|_| ())
             }
             QueueChange::Complete { id, entry } | QueueChange::Discard { id, entry } => self.settle(&id, &entry),
         }

@@ -76,6 +76,7 @@ macro_rules! conformance_tests {
             an_id_that_left_the_queue_may_come_again
             only_pending_operations_are_enqueued
             every_status_is_stored_whole
+            a_renewed_row_counts_its_age_anew
             claims_of_many_rows_are_one_commit
             a_completed_operation_moves_to_the_journal
             a_discarded_operation_moves_to_the_journal

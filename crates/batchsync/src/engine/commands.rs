@@ -332,8 +332,7 @@ impl Engine {
         self.suspects.remove(&slot);
         self.carried.remove(&slot);
         if was_failed {
-            self.queue.renew(slot, now);
-            self.unblock(slot, out);
+            self.unblock(now, slot, out);
         } else {
             self.push_status(slot, out);
         }

@@ -250,7 +250,7 @@ impl Engine {
         match &row.state {
             State::Pending if parent_failed => self.block(now, slot, out),
             State::Failed(failure) if !parent_failed && matches!(failure.reason, FailureReason::Blocked { .. }) => {
-                self.unblock(slot, out);
+                self.unblock(now, slot, out);
             }
             _ => {}
         }

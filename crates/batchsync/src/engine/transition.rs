@@ -134,14 +134,17 @@ impl Engine {
         self.push_result(slot, SettledOutcome::Failed(failure), out);
     }
 
-    /// Out of the inbox again, and everything that was blocked by it with it.
-    pub(super) fn unblock(&mut self, slot: Slot, out: &mut Settlement) {
+    /// Out of the inbox again, and everything that was blocked by it with it. What lay there has not been waiting to be
+    /// sent: its age counts from now.
+    pub(super) fn unblock(&mut self, now: Millis, slot: Slot, out: &mut Settlement) {
         let mut open = vec![slot];
         while let Some(slot) = open.pop() {
             let Some(id) = self.queue.row(slot).map(|row| row.id.clone()) else { continue };
             self.carried.remove(&slot);
             self.queue.set_state(slot, State::Pending);
+            self.queue.renew(slot, now);
             self.make_due(slot);
+            out.changes.push(QueueChange::Renew { id: id.to_string(), queued_at: now });
             self.push_status(slot, out);
             self.push_result(slot, SettledOutcome::Pending { not_before: None, own_fault: false }, out);
             open.extend(self.blocked_children(&id));
@@ -171,7 +174,7 @@ impl Engine {
         let entry = self.journal_entry(now, &row, request, outcome);
         out.changes.push(QueueChange::Complete { id: row.id.to_string(), entry });
         for child in self.blocked_children(&row.id) {
-            self.unblock(child, out);
+            self.unblock(now, child, out);
         }
     }
 
@@ -182,7 +185,7 @@ impl Engine {
         let entry = self.journal_entry(now, &row, "", JournalOutcome::Discarded);
         out.changes.push(QueueChange::Discard { id: row.id.to_string(), entry });
         for child in self.blocked_children(&row.id) {
-            self.unblock(child, out);
+            self.unblock(now, child, out);
         }
     }
 

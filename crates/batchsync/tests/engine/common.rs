@@ -135,6 +135,10 @@ impl Sim {
                 row.retry_count = *retry_count;
                 row.ever_sent = *ever_sent;
             }
+            QueueChange::Renew { id, queued_at } => {
+                let row = self.store.get_mut(id).expect("an age is set only of a row that is in the queue");
+                row.queued_at = *queued_at;
+            }
             QueueChange::Complete { id, entry } | QueueChange::Discard { id, entry } => {
                 self.store.remove(id).expect("only a row that is in the queue leaves it");
                 self.journal.push(entry.clone());

@@ -73,6 +73,25 @@ fn an_expired_operation_goes_to_the_inbox_and_can_be_tried_again() {
 }
 
 #[test]
+fn an_expired_operation_that_is_retried_does_not_expire_again_with_the_next_process() {
+    let mut sim = Sim::new(BatchConfig::default());
+    sim.add("old");
+    sim.add_child("child", "old");
+    let _ = sim.engine.network_changed(sim.now, batchsync::Connectivity::Offline, None);
+    sim.advance(30 * DAY);
+    sim.poll();
+    assert_eq!(sim.failure("old"), FailureReason::Expired);
+    let settlement = sim.engine.retry(sim.now, "old").unwrap();
+    sim.persist(settlement);
+    for seed in 1..4 {
+        sim.restart(seed);
+        sim.advance(DAY);
+    }
+    sim.drive_accepting();
+    assert!(sim.is_done("old") && sim.is_done("child"));
+}
+
+#[test]
 fn an_operation_in_a_request_does_not_expire() {
     let mut sim = Sim::new(BatchConfig { lease_ms: 90 * DAY, ..BatchConfig::default() });
     sim.add("old");

@@ -302,7 +302,8 @@ fn retrying_everything_touches_only_what_failed_of_the_one_signed_in_and_each_on
     sim.put(of_bob);
     let settlement = sim.engine.retry_all_failed(sim.now);
     let freed: Vec<&str> = settlement.results.iter().map(|result| result.id.as_str()).collect();
-    assert_eq!((freed, settlement.changes.len()), (vec!["parent", "child"], 2));
+    // Each gets a new age and a new status.
+    assert_eq!((freed, settlement.changes.len()), (vec!["parent", "child"], 4));
     sim.persist(settlement);
     assert!(matches!(sim.status("bobs"), Some(OperationStatus::Failed(_))));
 }

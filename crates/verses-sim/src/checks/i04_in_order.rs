@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
+use verses_core::Operation;
 
 use super::{Checker, Finding, Seen, wrong};
 use crate::facts::{Facts, key_of};
@@ -13,7 +14,15 @@ use crate::world::World;
 /// User, device and entity; the last operation made on it that took effect, and its stamp.
 #[derive(Default)]
 pub(super) struct InOrder {
-    last: BTreeMap<(Uuid, usize, String), (u64, i64, String)>,
+    last: BTreeMap<(Uuid, usize, String), Last>,
+}
+
+struct Last {
+    order: u64,
+    stamp: i64,
+    id: String,
+    /// Its stamp was wrong, and counts as the moment at which the server read it.
+    corrected: bool,
 }
 
 impl Checker for InOrder {
@@ -33,17 +42,25 @@ impl Checker for InOrder {
                     else {
                         continue;
                     };
+                    // Accepted a second time, by a server that had lost it: a copy of the first request may come hours
+                    // late, and a stamp that must be corrected is corrected to then.
+                    if facts.accepted.contains_key(&key_of(id)) {
+                        continue;
+                    }
                     let event = writes.events.iter().find(|event| event.operation_id == entry.operation_id);
                     let stamp = event.map_or(i64::MIN, |event| event.occurred_at.0);
                     let place = (*user, made.device, made.entity.clone());
-                    let now = (made.order, stamp, id.to_owned());
-                    if let Some((order, last_stamp, last)) = self.last.get(&place) {
+                    let corrected = stamp_made(&made.operation) != Some(stamp);
+                    let now = Last { order: made.order, stamp, id: id.to_owned(), corrected };
+                    if let Some(last) = self.last.get(&place) {
                         // After a restore what was offered again may let later operations pass; their stamps decide.
-                        if *order > made.order && facts.ended.is_empty() {
-                            return Err(wrong(format!("{id} took effect after {last}, which was made later"), id));
+                        if last.order > made.order && facts.ended.is_empty() {
+                            return Err(wrong(format!("{id} took effect after {}, which was made later", last.id), id));
                         }
-                        if event.is_some() && *order < made.order && (*last_stamp, last.as_str()) > (stamp, id) {
-                            let text = format!("{id} is folded before {last}, which was made earlier");
+                        // A clock that was wrong and has been set right in between cannot be judged.
+                        let comparable = event.is_some() && last.order < made.order && (corrected || !last.corrected);
+                        if comparable && (last.stamp, last.id.as_str()) > (stamp, id) {
+                            let text = format!("{id} is folded before {}, which was made earlier", last.id);
                             return Err(wrong(text, id));
                         }
                     }
@@ -54,4 +71,15 @@ impl Checker for InOrder {
         }
         Ok(())
     }
+}
+
+fn stamp_made(operation: &Operation) -> Option<i64> {
+    let stamp = match operation {
+        Operation::CreateVerse(create) => create.occurred_at?,
+        Operation::RecordReview(review) => review.occurred_at,
+        Operation::UpdateProfile(update) => update.occurred_at,
+        Operation::ArchiveVerse(action) | Operation::RestoreVerse(action) => action.occurred_at,
+        Operation::SetPhase(set) => set.occurred_at,
+    };
+    Some(stamp.0)
 }

@@ -1,7 +1,7 @@
 //! Invariant 5: after faults stop, every queue drains within a bounded time, and all devices of a user show the same cards
 //! as the server.
 
-use batchsync::OperationStatus;
+use batchsync::{Failure, FailureReason, OperationStatus};
 use verses_protocol::UserCard;
 use verses_store::LocalStore;
 
@@ -55,6 +55,16 @@ fn nothing_waits(world: &World, device: usize) -> Result<(), Finding> {
             OperationStatus::Failed(failure) if failure.code == "operation_id_reused" => {
                 return Err(wrong(
                     format!("{id} on device {device} met another operation with its id: {}", failure.message),
+                    id,
+                ));
+            }
+            // It was retried after the faults were over.
+            OperationStatus::Failed(Failure {
+                reason: FailureReason::Expired | FailureReason::RetriesExhausted,
+                ..
+            }) => {
+                return Err(wrong(
+                    format!("{id} on device {device} was retried and failed for its age all the same"),
                     id,
                 ));
             }

@@ -108,6 +108,18 @@ pub async fn every_status_is_stored_whole(store: impl LocalStore) {
 }
 
 /// Case.
+pub async fn a_renewed_row_counts_its_age_anew(store: impl LocalStore) {
+    let committed = store.commit(None, vec![enqueue(ANNA, 1), enqueue(ANNA, 2)]).await.expect("a commit");
+    let renew = |n: u32| StoreChange::Queue(QueueChange::Renew { id: id(n), queued_at: EPOCH + 77 });
+    store.commit(None, vec![renew(1), renew(9)]).await.expect("a commit");
+    let mut row = at(committed.positions[0], queued(ANNA, 1));
+    row.meta.queued_at = EPOCH + 77;
+    assert_eq!(store.queued(&[id(1)]).await, Ok(vec![row]), "the rest of the row stays");
+    assert_eq!(store.queued(&[id(2)]).await, Ok(vec![at(committed.positions[1], queued(ANNA, 2))]));
+    assert_eq!(store.queue_totals(ANNA).await.expect("totals").oldest_queued_at, Some(EPOCH + 77));
+}
+
+/// Case.
 pub async fn claims_of_many_rows_are_one_commit(store: impl LocalStore) {
     let base = store.commit(None, (1..=9).map(|n| enqueue(ANNA, n)).collect()).await.expect("a commit").revision;
     let claims = (1..=5).map(|n| set_status(n, processing(), 0, true)).collect();

@@ -123,6 +123,7 @@ impl State {
                 row.meta.retry_count = retry_count;
                 row.meta.ever_sent = ever_sent;
             }),
+            QueueChange::Renew { id, queued_at } => self.queue.update(&id, |row| row.meta.queued_at = queued_at),
             QueueChange::Complete { id, entry } | QueueChange::Discard { id, entry } => {
                 if self.queue.remove(&id).is_some() {
                     self.journal.push_back(entry);
