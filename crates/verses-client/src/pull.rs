@@ -9,6 +9,7 @@ use crate::error::ClientError;
 use crate::merge::Merge;
 use crate::observe::SyncEvent;
 use crate::platform::Platform;
+use crate::recovery::Recovered;
 use crate::results::PullResult;
 use crate::service::DataService;
 use crate::sync::SyncEngine;
@@ -91,7 +92,17 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         let owner = session.user_id;
         let mut result = PullResult::default();
         loop {
-            let cursor = self.service.cursor(&owner).await?;
+            self.pull_to_the_end(&owner, &mut result).await?;
+            if let Recovered::Offered(count) = self.service.finish_recovery(&owner).await? {
+                result.offered_again = count;
+                return Ok(result);
+            }
+        }
+    }
+
+    async fn pull_to_the_end(&mut self, owner: &str, result: &mut PullResult) -> Result<(), ClientError> {
+        loop {
+            let cursor = self.service.cursor(owner).await?;
             let limit = self.service.config.changes_per_page;
             let path = match &cursor {
                 Some(cursor) => format!("{CHANGES_PATH}?limit={limit}&cursor={cursor}"),
@@ -99,29 +110,27 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             };
             self.pace().await;
             let sent_at = self.now();
-            let response = self.service.call(Method::Get, path, None, Some(&owner)).await?;
+            let response = self.service.call(Method::Get, path, None, Some(owner)).await?;
             let page: ChangesResponse = match answer::read(&response) {
                 Err(ClientError::Server { code, .. })
                     if cursor.is_some() && code == ErrorCode::InvalidCursor.as_str() =>
                 {
-                    self.service.forget_cursor(&owner).await?;
+                    self.service.forget_cursor(owner).await?;
                     continue;
                 }
                 read => read?,
             };
             let clock = self.clock_change(page.server_time.0, sent_at, self.now());
-            self.take_page(&owner, &page, cursor.is_none(), clock).await?;
+            self.take_page(owner, &page, cursor.is_none(), clock).await?;
             result.pages += 1;
             result.changes += page.changes.len() as u64;
             result.was_reset |= page.reset;
             self.tell(&SyncEvent::Pulled { changes: page.changes.len() });
             // Without a cursor the feed must be read again, once.
-            if !page.has_more && self.service.cursor(&owner).await?.is_some() {
-                break;
+            if !page.has_more && self.service.cursor(owner).await?.is_some() {
+                return Ok(());
             }
         }
-        result.offered_again = self.service.finish_recovery(&owner).await?;
-        Ok(result)
     }
 
     async fn take_page(

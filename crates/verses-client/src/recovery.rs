@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use batchsync::{OperationStatus, QueuedMeta};
 use verses_core::Operation;
 use verses_protocol::{Change, OperationResult};
-use verses_store::{LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError};
+use verses_store::{
+    LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
+};
 
 use crate::error::ClientError;
 use crate::merge;
@@ -31,6 +33,17 @@ fn recovery_key(owner: &str) -> String {
 /// Key of the ids that were accepted and that the feed has not listed yet.
 fn expected_key(owner: &str) -> String {
     format!("expected/{owner}")
+}
+
+/// What the end of the feed has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovered {
+    /// So many operations were lost and wait again.
+    Offered(u64),
+    /// Something was accepted, and the feed does not go on with it: only from its beginning does the feed show whether
+    /// the server lost it or has it from before. Offering it at once would be answered "duplicate" for ever in the
+    /// second case.
+    ReadAgain,
 }
 
 fn put_ids(key: String, ids: &BTreeSet<String>) -> StoreChange {
@@ -99,22 +112,27 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(writes)
     }
 
-    /// After the last page of the feed: queues again what the server has lost. Gives how many.
-    pub(crate) async fn finish_recovery(&self, owner: &str) -> Result<u64, ClientError> {
+    /// After the last page of the feed: queues again what the server has lost.
+    pub(crate) async fn finish_recovery(&self, owner: &str) -> Result<Recovered, ClientError> {
         for _ in 0..MAX_TRIES {
             let base = self.store.revision().await?;
             let listed = self.ids(&recovery_key(owner)).await?;
             let expected = self.ids(&expected_key(owner)).await?;
             if listed.is_none() && expected.is_none() {
-                return Ok(0);
+                return Ok(Recovered::Offered(0));
             }
+            let from_start = listed.is_some();
             let lost = self.lost(owner, listed, expected).await?;
-            let count = lost.len() as u64;
-            let mut changes = self.requeue(owner, lost);
+            let (mut changes, done) = if from_start || lost.is_empty() {
+                let count = lost.len() as u64;
+                (self.requeue(owner, lost), Recovered::Offered(count))
+            } else {
+                (vec![StoreChange::DeleteMeta { key: meta_key::cursor(owner) }], Recovered::ReadAgain)
+            };
             changes.push(StoreChange::DeleteMeta { key: recovery_key(owner) });
             changes.push(StoreChange::DeleteMeta { key: expected_key(owner) });
             match self.store.commit(Some(base), changes).await {
-                Ok(_) => return Ok(count),
+                Ok(_) => return Ok(done),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

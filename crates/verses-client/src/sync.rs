@@ -9,6 +9,7 @@ use crate::error::ClientError;
 use crate::observe::{Observer, SyncEvent, nobody};
 use crate::pacing::Pacer;
 use crate::platform::Platform;
+use crate::recovery::Recovered;
 use crate::results::{BatchDualWriteResult, PullResult, SyncResult};
 use crate::service::DataService;
 use crate::transport::Transport;
@@ -56,6 +57,8 @@ pub struct SyncEngine<S, T, P> {
     pub(crate) renewals: u32,
     /// The best measurement of the server's clock so far: its round trip and the offset, milliseconds.
     pub(crate) clock_sample: Option<(u64, i64)>,
+    /// Whether an answer shows that the server may have lost something: the feed says what.
+    pub(crate) doubts: bool,
     /// Whether the server has answered a request of this run.
     pub(crate) answered: bool,
     /// The engine may differ from the store, because a step failed or was given up half-way: it must be loaded anew.
@@ -97,6 +100,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             pulled_all: false,
             renewals: 0,
             clock_sample: None,
+            doubts: false,
             answered: false,
             stale: true,
             session: None,
@@ -277,7 +281,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let now = self.now();
             match self.engine.poll(now) {
                 Step::Persist(settlement) => self.persist(settlement).await?,
-                Step::Send(request) => self.send(request).await?,
+                Step::Send(request) => {
+                    self.send(request).await?;
+                    self.settle_doubts().await?;
+                }
                 Step::Wait { reason: WaitReason::Idle, .. } => return Ok(Drained::Empty),
                 Step::Wait { reason: WaitReason::Collecting, .. } => {
                     let flushed = self.engine.flush(now);
@@ -296,6 +303,19 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 }
             }
             self.tell(&SyncEvent::Progress(self.engine.progress(self.now())));
+        }
+    }
+
+    /// A server that went back to a backup lacks what later operations need. It gets that back before they have failed
+    /// for want of it.
+    pub(crate) async fn settle_doubts(&mut self) -> Result<(), ClientError> {
+        if !std::mem::take(&mut self.doubts) {
+            return Ok(());
+        }
+        match self.sync_from_remote().await {
+            // The end of the run, or the next interval, fetches again.
+            Err(error) if error.is_retryable() || matches!(error, ClientError::Server { .. }) => Ok(()),
+            fetched => fetched.map(drop),
         }
     }
 
@@ -374,8 +394,11 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     async fn fetch_the_rest(&mut self) -> Result<PullResult, ClientError> {
         let mut result = self.pulled;
         let owner = self.service.owner().await?;
-        if self.pulled_all && self.service.cursor(&owner).await?.is_some() {
-            result.offered_again = self.service.finish_recovery(&owner).await?;
+        if self.pulled_all
+            && self.service.cursor(&owner).await?.is_some()
+            && let Recovered::Offered(count) = self.service.finish_recovery(&owner).await?
+        {
+            result.offered_again = count;
             return Ok(result);
         }
         let rest = self.sync_from_remote().await?;
