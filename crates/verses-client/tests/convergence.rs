@@ -4,9 +4,10 @@
 mod common;
 
 use common::device::{add_many, second_device, signed_up};
-use common::{Device, Fault, Route, Server, add, new_verse, patient};
+use common::{Device, Fault, Route, Server, World, add, new_verse, patient};
 use verses_client::{ClientConfig, Drained, NewVerse, ProfileChange, SyncOptions};
 use verses_core::{Phase, UnixMillis};
+use verses_protocol::Limits;
 use verses_server::storage::memory::MemoryStorage;
 use verses_store::{LocalStore, StoreChange, meta_key};
 
@@ -106,6 +107,28 @@ async fn a_long_history_comes_in_pages() {
     let verses = two.service.library().await.unwrap();
     assert!(verses.iter().all(|v| v.verse.as_ref().is_some_and(|v| v.is_verified && !v.text.is_empty())));
     assert!(one.service.unverified_verses(50).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_sent_from_far_behind_is_not_offered_again() {
+    let world = World::default();
+    let server = Server::with_limits(&world, Limits { max_changes: 4, ..Limits::default() });
+    let one = Device::new(&server, &world, 1);
+    one.service.sign_up(Some("a@example.org"), Some("password")).await.unwrap();
+    let two = second_device(&server, &world).await;
+    two.sync().await;
+    add_many(&one, 2).await;
+    one.sync().await;
+
+    // The page that comes with the answer ends between these.
+    two.service.update_profile(named("Ada")).await.unwrap();
+    add(&two, &["John 1:1", "John 1:2", "John 1:3"]).await;
+    for _ in 0..3 {
+        assert_eq!(two.sync().await.from_remote.offered_again, 0);
+    }
+    two.service.update_profile(named("Grace")).await.unwrap();
+    assert_agreement(&server, &[&one, &two]).await;
+    assert_eq!(server.history(&two.user().await).len(), 7);
 }
 
 /// Both devices have worked on `storage`'s server; then the server is replaced by `lost` and everything must come back.

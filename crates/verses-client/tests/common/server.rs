@@ -40,7 +40,11 @@ fn now<F: Future>(future: F) -> F::Output {
 
 impl Server {
     pub(crate) fn new(world: &World) -> Self {
-        let service = Service::new(MemoryStorage::with_epoch(Uuid::from_u128(1)), Texts::corpus(), Limits::default());
+        Self::with_limits(world, Limits::default())
+    }
+
+    pub(crate) fn with_limits(world: &World, limits: Limits) -> Self {
+        let service = Service::new(MemoryStorage::with_epoch(Uuid::from_u128(1)), Texts::corpus(), limits);
         Self(Arc::new(Mutex::new(Inner {
             world: world.clone(),
             service,
