@@ -126,6 +126,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             }
             Step::Send(request) => {
                 self.send(request).await?;
+                self.settle_doubts().await?;
                 None
             }
             Step::Wait { reason: WaitReason::Session, .. } => {

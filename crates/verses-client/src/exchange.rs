@@ -5,7 +5,7 @@ use batchsync::{
     OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
     Settlement, Signal,
 };
-use verses_protocol::{BatchResponse, Change, OPERATIONS_PATH};
+use verses_protocol::{BatchResponse, Change, ErrorCode, OPERATIONS_PATH};
 use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError};
 
 use crate::clock;
@@ -124,6 +124,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         self.run.summary.bytes_sent += bytes_sent;
         self.run.summary.bytes_received += answered.response.bytes_received;
         let clock = answered.batch.as_ref().and_then(|b| self.clock_change(b.server_time.0, sent_at, now));
+        let unknown = |r: &verses_protocol::OperationResult| r.code == Some(ErrorCode::UnknownVerse);
+        self.doubts |= answered.batch.as_ref().is_some_and(|b| b.reset) || answered.results.iter().any(unknown);
         let settlement = self.take_answer(now, request_id, &answered);
         for _ in 0..MAX_TRIES {
             let base = self.service.store.revision().await?;

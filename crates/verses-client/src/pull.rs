@@ -95,6 +95,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             self.pull_to_the_end(&owner, &mut result).await?;
             if let Recovered::Offered(count) = self.service.finish_recovery(&owner).await? {
                 result.offered_again = count;
+                // Rows may have changed places.
+                self.stale |= count > 0;
                 return Ok(result);
             }
         }

@@ -125,7 +125,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let lost = self.lost(owner, listed, expected).await?;
             let (mut changes, done) = if from_start || lost.is_empty() {
                 let count = lost.len() as u64;
-                (self.requeue(owner, lost), Recovered::Offered(count))
+                let mut changes = self.requeue(owner, lost);
+                let behind = self.behind_their_creations(owner, &changes).await?;
+                changes.extend(behind);
+                (changes, Recovered::Offered(count))
             } else {
                 (vec![StoreChange::DeleteMeta { key: meta_key::cursor(owner) }], Recovered::ReadAgain)
             };
@@ -138,6 +141,25 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// What waits about a verse whose creation is offered again goes behind it: it could not be applied before.
+    async fn behind_their_creations(
+        &self,
+        owner: &str,
+        offered: &[StoreChange],
+    ) -> Result<Vec<StoreChange>, ClientError> {
+        let mut moved = Vec::new();
+        for change in offered {
+            let StoreChange::Enqueue(new) = change else { continue };
+            let QueuedOperation { meta, data, .. } = &new.operation;
+            if matches!(data, Operation::CreateVerse(_)) {
+                let waiting = self.store.queued_for_entity(owner, &meta.entity).await?;
+                let waiting = waiting.into_iter().filter(|row| row.status == OperationStatus::Pending);
+                moved.extend(waiting.map(|row| StoreChange::MoveToEnd { id: row.id }));
+            }
+        }
+        Ok(moved)
     }
 
     /// What the server has lost: after a reset everything it did not list, else what it should have listed.

@@ -399,6 +399,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             && let Recovered::Offered(count) = self.service.finish_recovery(&owner).await?
         {
             result.offered_again = count;
+            self.stale |= count > 0;
             return Ok(result);
         }
         let rest = self.sync_from_remote().await?;

@@ -1,7 +1,9 @@
 //! Applying changes: one transaction, all of them or none. Reading is in `read`, the shapes of rows in `rows`.
 
-use batchsync::{JournalEntry, QueueChange, QueuePosition};
-use rusqlite::{Connection, ErrorCode, Params, ToSql, Transaction, TransactionBehavior, params};
+use batchsync::{JournalEntry, QueueChange, QueuePosition, QueuedMeta};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Params, Row, ToSql, Transaction, TransactionBehavior, params,
+};
 use verses_core::{Card, CardEvent, CardEventKind, Profile, Slot, UnixMillis, Verse, VerseId};
 use verses_store::{
     Committed, JOURNAL_LIMIT, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, Revision, StoreChange, StoreError,
@@ -9,7 +11,7 @@ use verses_store::{
 
 use crate::fault::Fault;
 use crate::migrate;
-use crate::rows::{self, json};
+use crate::rows::{self, Checked, json};
 
 const PUT_VERSE: &str = "INSERT INTO verses
     (user_id, verse_id, reference, osis, text, translation, is_verified, created_at, updated_at)
@@ -137,11 +139,9 @@ impl<'c> Write<'c> {
             StoreChange::PutProfile { owner, profile } => self.put_profile(&owner, &profile),
             StoreChange::Enqueue(new) => self.enqueue(&new),
             StoreChange::ReplacePayload { id, data, payload_bytes } => {
-                let data = json(&data)?;
-                let checksum = rows::checksum(&id, &data);
-                let params = params![id, data, payload_bytes, PAYLOAD_VERSION, checksum];
-                self.run(REPLACE_PAYLOAD, params).map(|_| ())
+                self.replace_payload(&id, &json(&data)?, payload_bytes)
             }
+            StoreChange::MoveToEnd { id } => self.move_to_end(&id),
             StoreChange::Queue(change) => self.apply_to_queue(change),
             StoreChange::MoveOwner { from, to } => {
                 MOVE_OWNER.iter().try_for_each(|statement| self.run(statement, [&from, &to]).map(|_| ()))
@@ -225,6 +225,8 @@ impl<'c> Write<'c> {
         let QueuedOperation { meta, local_ref, payload_version, data } = &new.operation;
         let position = self.last_position + 1;
         let data = json(data)?;
+        let QueuedMeta { id, kind, entity, depends_on, .. } = meta;
+        let checked = Checked { id, kind, entity, depends_on: depends_on.as_deref(), local_ref, data: &data };
         let params = params![
             position,
             meta.id,
@@ -240,7 +242,7 @@ impl<'c> Write<'c> {
             local_ref,
             payload_version,
             data,
-            rows::checksum(&meta.id, &data),
+            checked.sum(),
         ];
         match self.run(ENQUEUE, params) {
             Err(Fault::Sql(error)) if is_duplicate_id(&error) => {
@@ -250,6 +252,32 @@ impl<'c> Write<'c> {
         };
         self.last_position = position;
         self.positions.push(position);
+        Ok(())
+    }
+
+    fn replace_payload(&self, id: &str, data: &str, payload_bytes: u32) -> Result<(), Fault> {
+        let rest = "SELECT kind, entity, depends_on, local_ref FROM sync_queue WHERE id = ?1";
+        let column = |row: &Row<'_>, n| row.get::<_, String>(n);
+        let found = self
+            .transaction
+            .prepare_cached(rest)?
+            .query_row([id], |row| {
+                Ok((column(row, 0)?, column(row, 1)?, row.get::<_, Option<String>>(2)?, column(row, 3)?))
+            })
+            .optional()?;
+        let Some((kind, entity, depends_on, local_ref)) = found else {
+            return Ok(());
+        };
+        let depends_on = depends_on.as_deref();
+        let checked = Checked { id, kind: &kind, entity: &entity, depends_on, local_ref: &local_ref, data };
+        self.run(REPLACE_PAYLOAD, params![id, data, payload_bytes, PAYLOAD_VERSION, checked.sum()]).map(|_| ())
+    }
+
+    fn move_to_end(&mut self, id: &str) -> Result<(), Fault> {
+        let position = self.last_position + 1;
+        if self.run("UPDATE sync_queue SET position = ?2 WHERE id = ?1", params![id, position])? > 0 {
+            self.last_position = position;
+        }
         Ok(())
     }
 

@@ -116,6 +116,11 @@ pub enum StoreChange {
         /// Its encoded size in bytes.
         payload_bytes: u32,
     },
+    /// Gives a queued operation a new position, after all others. Nothing happens if it is not queued (any more).
+    MoveToEnd {
+        /// Which row.
+        id: QueueId,
+    },
     /// A change decided by the engine. Naming a row that is not queued (any more) changes nothing.
     Queue(QueueChange),
     /// Moves all rows of one owner to another in every table but `meta`, queue and journal included; rows the other has already are kept as they are there,

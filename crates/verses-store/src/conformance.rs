@@ -77,6 +77,7 @@ macro_rules! conformance_tests {
             only_pending_operations_are_enqueued
             every_status_is_stored_whole
             a_renewed_row_counts_its_age_anew
+            a_row_moved_to_the_end_comes_last_and_stays_as_it_is
             claims_of_many_rows_are_one_commit
             a_completed_operation_moves_to_the_journal
             a_discarded_operation_moves_to_the_journal

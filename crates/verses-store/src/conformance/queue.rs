@@ -108,6 +108,21 @@ pub async fn every_status_is_stored_whole(store: impl LocalStore) {
 }
 
 /// Case.
+pub async fn a_row_moved_to_the_end_comes_last_and_stays_as_it_is(store: impl LocalStore) {
+    let committed = store.commit(None, (1..=3).map(|n| enqueue(ANNA, n)).collect()).await.expect("a commit");
+    let to_end = |n: u32| StoreChange::MoveToEnd { id: id(n) };
+    store.commit(None, vec![to_end(1), to_end(9), enqueue(BEN, 4), to_end(2)]).await.expect("a commit");
+    let metas = store.queue_metas(None, 10).await.expect("rows");
+    let order: Vec<&str> = metas.iter().map(|meta| meta.id.as_str()).collect();
+    assert_eq!(order, [id(3), id(1), id(4), id(2)]);
+    assert!(metas[1].position > committed.positions[2], "a position is never used again");
+    assert_eq!(store.queued(&[id(1)]).await, Ok(vec![at(metas[1].position, queued(ANNA, 1))]));
+    assert_eq!(store.queue_totals(ANNA).await.expect("totals").waiting, 3);
+    let next = store.commit(None, vec![enqueue(ANNA, 5)]).await.expect("a commit");
+    assert!(next.positions[0] > metas[3].position);
+}
+
+/// Case.
 pub async fn a_renewed_row_counts_its_age_anew(store: impl LocalStore) {
     let committed = store.commit(None, vec![enqueue(ANNA, 1), enqueue(ANNA, 2)]).await.expect("a commit");
     let renew = |n: u32| StoreChange::Queue(QueueChange::Renew { id: id(n), queued_at: EPOCH + 77 });

@@ -104,6 +104,7 @@ impl State {
                 row.payload_version = PAYLOAD_VERSION;
                 row.meta.payload_bytes = payload_bytes;
             }),
+            StoreChange::MoveToEnd { id } => self.queue.move_to_end(&id),
             StoreChange::Queue(change) => self.apply_to_queue(change),
             StoreChange::MoveOwner { from, to } => self.move_owner(&from, &to),
             StoreChange::PutMeta { key, value } => {
@@ -279,6 +280,14 @@ impl Queue {
         row.meta.position = self.last_position;
         self.insert(row);
         self.last_position
+    }
+
+    fn move_to_end(&mut self, id: &str) {
+        if let Some(mut row) = self.remove(id) {
+            self.last_position += 1;
+            row.meta.position = self.last_position;
+            self.insert(row);
+        }
     }
 
     fn insert(&mut self, row: QueuedOperation) {
