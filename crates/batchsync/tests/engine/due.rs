@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use batchsync::{
-    Backlog, BatchConfig, BatchPolicy, BatchWindow, Delivered, Engine, Failure, FailureReason, NetworkQuality,
-    NewOperation, OperationOutcome, OperationStatus, Phase, QueuedMeta, Response, SendMode, ServerLimits, Signal,
-    Undelivered, WaitReason,
+    Backlog, BatchConfig, BatchPolicy, BatchWindow, Delivered, Engine, Explanation, Failure, FailureReason,
+    NetworkQuality, NewOperation, OperationOutcome, OperationStatus, Phase, QueuedMeta, Response, SendMode,
+    ServerLimits, Signal, Undelivered, WaitReason,
 };
 
 use crate::common::{Answer, START, Sim, applied, fixed, rejected, respond};
@@ -271,6 +271,30 @@ fn what_depends_on_a_later_operation_is_not_blocked_by_it() {
     assert_eq!(request.operations, ["late"]);
     sim.answer(&request, Answer::Response(respond(&request, |_| Some(rejected()))));
     assert!(sim.is_pending("early"));
+}
+
+#[test]
+fn a_freed_operation_does_not_travel_while_a_later_one_of_its_entity_is_under_way() {
+    let config = BatchConfig { max_in_flight: 2, ..fixed(10) };
+    let mut sim = Sim::new(config);
+    sim.add("parent");
+    let child = QueuedMeta { depends_on: Some("parent".into()), ..sim.meta("child", "card") };
+    sim.put(child);
+    let _ = sim.engine.flush(sim.now);
+    let request = sim.request();
+    sim.answer(&request, Answer::Response(respond(&request, |_| Some(rejected()))));
+    sim.add_to("card", "later");
+    let _ = sim.engine.flush(sim.now);
+    let under_way = sim.request();
+    assert_eq!(under_way.operations, ["later"]);
+    let settlement = sim.engine.retry(sim.now, "parent").unwrap();
+    sim.persist(settlement);
+    let request = sim.request();
+    assert_eq!(request.operations, ["parent"]);
+    sim.accept(&request);
+    assert_eq!(sim.engine.explain(sim.now, "child"), Some(Explanation::RequestsInFlight));
+    sim.accept(&under_way);
+    assert_eq!(sim.request().operations, ["child"]);
 }
 
 #[test]
