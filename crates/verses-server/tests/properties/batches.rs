@@ -13,7 +13,7 @@ const REFERENCES: [&str; 12] = [
     "john 3 : 16",
     "Psalm 23",
     "Jude 3",
-    "Psalm 119",
+    "Psalm 117",
     "Genesis 1 - Revelation 22",
     "John 99:1",
     "My prayer",

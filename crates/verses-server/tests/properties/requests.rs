@@ -7,9 +7,10 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use verses_core::{OperationKind, UnixMillis};
-use verses_protocol::{BatchRequest, BatchResponse, ErrorCode, Limits, OperationResult};
-use verses_server::service::{Export, Service, ServiceError};
+use verses_protocol::{BatchRequest, BatchResponse, Change, ErrorCode, Limits, OperationResult};
+use verses_server::service::{Service, ServiceError};
 use verses_server::storage::memory::MemoryStorage;
+use verses_server::storage::{Loaded, Storage};
 use verses_server::texts::Texts;
 
 use crate::batches;
@@ -61,9 +62,10 @@ fn answered_once(service: &Memory, body: &[u8]) {
         Err(error) => panic!("nothing is wrong with the storage: {error}"),
     };
     complete(&request, &first);
-    history_grew(service, &before, &request, &first);
-    same_as_one_by_one(service, &one_by_one, &request, &first);
-    same_again(service, &request, first);
+    let after = state(service);
+    history_grew(&before, &after, &request, &first);
+    same_as_one_by_one(&one_by_one, &after, &request, &first);
+    same_again(service, &request, first, after);
 }
 
 /// Every operation is answered, in order, once, and with all that a client reads.
@@ -92,35 +94,33 @@ fn complete(request: &BatchRequest, response: &BatchResponse) {
 }
 
 /// The history grew by what was accepted now, in the order of the request, without a gap.
-fn history_grew(service: &Memory, before: &State, request: &BatchRequest, response: &BatchResponse) {
-    let after = state(service);
-    let known: Vec<&str> = before.history.iter().map(|change| change.0.as_str()).collect();
+fn history_grew(before: &State, after: &State, request: &BatchRequest, response: &BatchResponse) {
+    let known: Vec<&str> = before.history.iter().map(|change| change.id.as_str()).collect();
     let pairs = request.operations.iter().zip(&response.results);
     let accepted = pairs.filter(|(sent, result)| result.success && OperationKind::from_name(&sent.kind).is_some());
     let new = accepted.map(|(sent, _)| sent.id.as_str()).filter(|id| !known.contains(id));
     let expected: Vec<&str> = known.iter().copied().chain(new).collect();
-    let ids: Vec<&str> = after.history.iter().map(|change| change.0.as_str()).collect();
+    let ids: Vec<&str> = after.history.iter().map(|change| change.id.as_str()).collect();
     assert_eq!(ids, expected, "{request:?}");
-    assert!(after.history.iter().map(|change| change.1).eq(1..=after.history.len() as u64), "{:?}", after.history);
+    assert!(after.history.iter().map(|change| change.seq).eq(1..=after.history.len() as u64), "{:?}", after.history);
     assert_eq!(after.history[..before.history.len()], before.history[..], "history is never rewritten");
 }
 
 /// A batch does what its operations do one after the other.
-fn same_as_one_by_one(batched: &Memory, one_by_one: &Memory, request: &BatchRequest, response: &BatchResponse) {
+fn same_as_one_by_one(one_by_one: &Memory, after: &State, request: &BatchRequest, response: &BatchResponse) {
     for (operation, result) in request.operations.iter().zip(&response.results) {
         let single = now(one_by_one.operation(USER, NOW, operation.clone())).expect("the envelope is good");
         if OperationKind::from_name(&operation.kind).is_some() {
             assert_eq!(&single, result, "{operation:?}");
         }
     }
-    assert_eq!(state(one_by_one), state(batched), "{request:?}");
+    assert_eq!(&state(one_by_one), after, "{request:?}");
 }
 
 /// What was accepted is answered the same again and has no further effect. What was refused may meet another state
 /// now, so the batch is sent until nothing changes; from then on the whole answer stays the same.
-fn same_again(service: &Memory, request: &BatchRequest, mut before: BatchResponse) {
+fn same_again(service: &Memory, request: &BatchRequest, mut before: BatchResponse, mut state_before: State) {
     for _ in 0..=request.operations.len() + 1 {
-        let state_before = state(service);
         let again = now(service.batch(USER, NOW, request.clone())).expect("the envelope was good before");
         complete(request, &again);
         for ((operation, was), is) in request.operations.iter().zip(&before.results).zip(&again.results) {
@@ -128,13 +128,14 @@ fn same_again(service: &Memory, request: &BatchRequest, mut before: BatchRespons
                 assert_eq!(is, &repeated(was), "{operation:?}");
             }
         }
+        let state = state(service);
         let nothing_new = before.results.iter().map(repeated).eq(again.results.iter().map(repeated));
         let nothing_refused = before.results.iter().all(|result| result.success);
-        assert!(!nothing_refused || state(service) == state_before, "nothing was left to take effect: {request:?}");
-        if nothing_new && state(service) == state_before {
+        assert!(!nothing_refused || state == state_before, "nothing was left to take effect: {request:?}");
+        if nothing_new && state == state_before {
             return;
         }
-        before = again;
+        (before, state_before) = (again, state);
     }
     panic!("sent again and again, it never comes to rest: {request:?}");
 }
@@ -148,33 +149,23 @@ fn repeated(result: &OperationResult) -> OperationResult {
     result
 }
 
-/// Everything a user can see, in comparable form.
+/// Everything a user can see.
 #[derive(Debug, PartialEq)]
 struct State {
-    history: Vec<(String, u64, Value)>,
-    cards: Value,
-    profile: Value,
-    verses: Value,
+    history: Vec<Change>,
+    /// It proves the history up to its end.
     cursor: String,
+    /// Cards, verses and profile.
+    rows: Loaded,
 }
 
 fn state(service: &Memory) -> State {
-    let Export { profile, cards, verses, history } = now(service.export(USER, NOW)).expect("exports");
-    let mut cursor = None;
-    loop {
-        let page = now(service.changes(USER, NOW, cursor.as_deref(), None)).expect("our own cursor");
-        assert!(!page.reset, "the history is the same");
-        cursor = Some(page.cursor);
-        if !page.has_more {
-            break;
-        }
+    let mut page = now(service.changes(USER, NOW, None, None)).expect("the feed can be read");
+    assert!(!page.has_more && !page.reset, "there are never so many changes here");
+    for change in &mut page.changes {
+        // A change brings its verse as it is now: that is compared among the rows.
+        change.verse = None;
     }
-    State {
-        // A change brings its verse as it is now: that is compared among the verses.
-        history: history.into_iter().map(|it| (it.id, it.seq, json!(it.operation))).collect(),
-        cards: json!(cards),
-        profile: json!(profile),
-        verses: json!(verses),
-        cursor: cursor.unwrap_or_default(),
-    }
+    let rows = now(service.storage().everything(USER)).expect("reads");
+    State { history: page.changes, cursor: page.cursor, rows }
 }
