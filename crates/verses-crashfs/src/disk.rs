@@ -17,9 +17,6 @@ use crate::trace::{Op, Trace};
 /// The disks in use, by the folder they stand for.
 static MOUNTED: Mutex<BTreeMap<PathBuf, Arc<Shared>>> = Mutex::new(BTreeMap::new());
 
-/// Bytes of a file that are also put on the real disk, for code that looks at a file before SQLite does.
-const HEAD: usize = 512;
-
 /// A simulated disk in the place of a folder. Dropping it takes it away again.
 #[derive(Debug)]
 pub struct Disk {
@@ -71,7 +68,7 @@ impl Disk {
     /// Puts a disk with this content in the place of `folder`, a real folder that is otherwise not used. `seed` decides how
     /// much of a write arrives that fails.
     ///
-    /// The first bytes of each file are put into the real folder too, and a file made there counts as made here: some code
+    /// The files are put into the real folder too, and a file made there counts as made here: some code
     /// looks at a file, or makes it, before it gives it to SQLite. What SQLite does later is not seen there.
     ///
     /// # Errors
@@ -83,7 +80,7 @@ impl Disk {
         }
         let mut state = State { rng: Some(Rng::new(seed)), ..State::default() };
         for (name, content) in &image.files {
-            fs::write(folder.join(name), &content[..content.len().min(HEAD)])?;
+            fs::write(folder.join(name), content)?;
             let number = state.add(name);
             state.trace.start.insert(number, content.clone());
             state.trace.names.insert(name.clone(), number);

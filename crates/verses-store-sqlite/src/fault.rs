@@ -65,6 +65,8 @@ fn from_sql(error: &rusqlite::Error, file: &str) -> StoreError {
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::Utf8Error(..) => return corrupt(file, &error.to_string()),
+        // The statements are the release's own and the schema is known: a part of it that is missing was there once.
+        rusqlite::Error::SqlInputError { msg, .. } if msg.starts_with("no such") => return corrupt(file, msg),
         _ => return StoreError::Backend(text),
     };
     match failure.code {

@@ -10,10 +10,11 @@ use crate::fault::Fault;
 use crate::open::APPLICATION_ID;
 
 /// `STEPS[n]` leads from version `n` to `n + 1`; a new file has version 0.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../schema/0001_first_layout.sql"),
     include_str!("../schema/0002_durable_outcomes.sql"),
     include_str!("../schema/0003_indexes.sql"),
+    include_str!("../schema/0004_traces_of_damage.sql"),
 ];
 
 /// The schema this release reads and writes.

@@ -6,11 +6,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
 use verses_store::StoreError;
 
+use crate::aside::{content, with_suffix};
 use crate::fault::{Fault, corrupt};
-use crate::migrate;
+use crate::salvage::is_log_of_another;
+use crate::{log, migrate};
 
 /// Marks the file as a home of Verses: "VRSS".
 pub(crate) const APPLICATION_ID: i32 = 0x5652_5353;
@@ -34,6 +37,10 @@ const LOG_BYTES: i64 = 4 << 20;
 const LOG_ATTEMPTS: u32 = 250;
 const LOG_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often a log must look damaged in a row to be.
+const LOG_LOOKS: u32 = 5;
+const LOOK_PAUSE: Duration = Duration::from_millis(4);
+
 /// Makes a folder and its parents for this user alone; leaves one that is there as it is.
 pub(crate) fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
     let mut builder = fs::DirBuilder::new();
@@ -50,7 +57,7 @@ pub(crate) fn create_private_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// A new name is on the disk when its folder is. SQLite syncs the folder of its own files, but not the folders above.
 /// Where a folder cannot be synced, the file system has to look after that itself.
-fn sync_entry(path: &Path) {
+pub(crate) fn sync_entry(path: &Path) {
     #[cfg(unix)]
     {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
@@ -101,9 +108,7 @@ pub(crate) fn check_header(path: &Path) -> Result<(), StoreError> {
     if head.is_empty() || head == MAGIC {
         return Ok(());
     }
-    let mut journal = path.as_os_str().to_owned();
-    journal.push("-journal");
-    if head_of(Path::new(&journal), JOURNAL_MAGIC.len()).is_ok_and(|head| head == JOURNAL_MAGIC) {
+    if head_of(&with_suffix(path, "-journal"), JOURNAL_MAGIC.len()).is_ok_and(|head| head == JOURNAL_MAGIC) {
         return Ok(());
     }
     Err(corrupt(&name, "this is not a database of Verses"))
@@ -116,10 +121,36 @@ fn head_of(path: &Path, len: usize) -> std::io::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Opens a connection that reads and writes a file that is there.
+/// Refuses a log that is damaged in the middle, or of another file: SQLite would go on without the transactions behind the
+/// damage, or put the pages of both together. A log that ends in the middle of a transaction is left by a power cut.
+pub(crate) fn check_log(path: &Path) -> Result<(), StoreError> {
+    let name = path.display().to_string();
+    let unreadable = |error| StoreError::Backend(format!("{name} cannot be read: {error}: check its permissions"));
+    let mut reason = "";
+    for _ in 0..LOG_LOOKS {
+        let Some(bytes) = content(&with_suffix(path, "-wal")).map_err(unreadable)? else {
+            return Ok(());
+        };
+        let log = log::read(&bytes);
+        if log.is_damaged() {
+            reason = "its log is damaged, and committed changes in it cannot be reached";
+        } else if !log.pages.is_empty() && is_log_of_another(&File::open(path).map_err(unreadable)?, log) {
+            reason = "the log beside it belongs to another file";
+        } else {
+            return Ok(());
+        }
+        // Another process may be writing it: then the next look shows something else.
+        thread::sleep(LOOK_PAUSE);
+    }
+    Err(corrupt(&name, reason))
+}
+
+/// Opens a connection that reads and writes a file that is there. It leaves the log as it is when it closes.
 pub(crate) fn connect(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
+    // A file that turns out to be damaged stays as it was found.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     configure(&connection)?;
     if connection.is_readonly(MAIN_DB)? {
         let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
@@ -133,6 +164,12 @@ pub(crate) fn connect_nearby(path: &Path) -> Result<Connection, Fault> {
     let connection = connect(path)?;
     connection.busy_timeout(Duration::ZERO)?;
     Ok(connection)
+}
+
+/// Lets the log be moved into the database when this connection is the last one to close.
+pub(crate) fn tidy_at_close(connection: &Connection) -> Result<(), Fault> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
 }
 
 /// Opens the writing connection: checks whose file it is, turns the log on, brings the schema up to date.

@@ -77,6 +77,12 @@ statement!(
 statement!(JOURNAL = "SELECT {JOURNAL_COLUMNS} FROM sync_journal ORDER BY seq DESC LIMIT ?1");
 const COUNTS: &str = "SELECT waiting, failed, bytes FROM sync_queue_counts WHERE user_id = ?1";
 const OWNERS: &str = "SELECT user_id FROM sync_queue_counts WHERE waiting + failed > 0 ORDER BY user_id";
+const ALL_COUNTS: &str =
+    "SELECT user_id, waiting, failed, bytes FROM sync_queue_counts WHERE waiting + failed > 0 ORDER BY user_id";
+/// From the rows themselves, by the way on which they are read.
+const COUNTED: &str =
+    "SELECT user_id, sum(status <> 2), sum(status = 2), sum(payload_bytes) FROM sync_queue NOT INDEXED
+    GROUP BY user_id ORDER BY user_id";
 const REVISION: &str = "SELECT revision FROM store_state";
 const PROFILE: &str = "SELECT profile FROM user_profiles WHERE user_id = ?1";
 const META: &str = "SELECT value FROM meta WHERE key = ?1";
@@ -183,7 +189,30 @@ pub(crate) fn queue_metas(
     after: Option<QueuePosition>,
     limit: u32,
 ) -> Result<Vec<QueuedMeta>, Fault> {
-    all(connection, &METAS, params![after.unwrap_or(QueuePosition::MIN), limit], rows::queued_meta)
+    let params = params![after.unwrap_or(QueuePosition::MIN), limit];
+    if after.is_some() {
+        return all(connection, &METAS, params, rows::queued_meta);
+    }
+    let snapshot = connection.unchecked_transaction()?;
+    let metas = all(&snapshot, &METAS, params, rows::queued_meta)?;
+    check_counts(&snapshot)?;
+    Ok(metas)
+}
+
+/// Rows can be missing without a sign of it, where a page that leads to them is damaged. The counts beside the queue are
+/// written with every row, and tell. Asked when somebody begins to read the queue, who reads all of it then anyway.
+fn check_counts(connection: &Connection) -> Result<(), Fault> {
+    let counts =
+        |statement| all(connection, statement, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)));
+    let there: Vec<(String, i64, i64, i64)> = counts(COUNTED)?;
+    let saved = counts(ALL_COUNTS)?;
+    if there == saved {
+        return Ok(());
+    }
+    let rows =
+        |counts: &[(String, i64, i64, i64)]| counts.iter().map(|(_, waiting, failed, _)| waiting + failed).sum::<i64>();
+    let reason = format!("{} operations can be found in it where {} were saved", rows(&there), rows(&saved));
+    Err(Fault::row("the queue", reason))
 }
 
 pub(crate) fn queued(connection: &Connection, ids: &[String]) -> Result<Vec<QueuedOperation>, Fault> {

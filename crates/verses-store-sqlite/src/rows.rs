@@ -22,7 +22,7 @@ pub(crate) const EVENT_COLUMNS: &str = "operation_id, verse_id, occurred_at, loc
 pub(crate) const META_COLUMNS: &str = "position, id, kind, user_id, entity, depends_on, payload_bytes, queued_at, \
     retry_count, ever_sent, status, status_detail";
 /// Follow [`META_COLUMNS`].
-pub(crate) const REST_COLUMNS: &str = "local_ref, payload_version, data";
+pub(crate) const REST_COLUMNS: &str = "local_ref, payload_version, data, checksum";
 pub(crate) const JOURNAL_COLUMNS: &str = "operation_id, user_id, kind, batch_id, outcome, payload_bytes, at";
 
 /// Waiting rows have one of the first two.
@@ -70,6 +70,29 @@ pub(crate) fn outcome_code(outcome: &JournalOutcome) -> i64 {
         JournalOutcome::Applied => 0,
         JournalOutcome::Duplicate => 1,
         JournalOutcome::Discarded => 2,
+    }
+}
+
+/// Tells a row of the queue from what a failing disk made of it: covers all that is sent, and all that decides when. The
+/// owner, the status and the count of attempts change without the rest, and are not in it.
+pub(crate) struct Checked<'r> {
+    pub(crate) id: &'r str,
+    pub(crate) kind: &'r str,
+    pub(crate) entity: &'r str,
+    pub(crate) depends_on: Option<&'r str>,
+    pub(crate) local_ref: &'r str,
+    pub(crate) data: &'r str,
+}
+
+impl Checked<'_> {
+    pub(crate) fn sum(&self) -> i64 {
+        let Self { id, kind, entity, depends_on, local_ref, data } = self;
+        let mut hasher = crc32fast::Hasher::new();
+        for part in [id, kind, entity, depends_on.as_ref().unwrap_or(&""), local_ref, data] {
+            hasher.update(part.as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.finalize().into()
     }
 }
 
@@ -208,6 +231,14 @@ pub(crate) fn queued(row: &Row<'_>) -> Result<QueuedOperation, Fault> {
     let meta = queued_meta(row)?;
     let payload_version: u32 = row.get(13)?;
     let data = text(row, 14)?;
+    let local_ref = text(row, 12)?;
+    // A letter or a digit that a disk changed makes another operation, and nobody else would notice.
+    let saved: Option<i64> = row.get(15)?;
+    let QueuedMeta { id, kind, entity, depends_on, .. } = &meta;
+    let found = Checked { id, kind, entity, depends_on: depends_on.as_deref(), local_ref: &local_ref, data: &data };
+    if saved.is_some_and(|saved| saved != found.sum()) {
+        return Err(Fault::row(format!("operation {id}"), "this is not what was saved"));
+    }
     // Version 1 is the only one so far; an older one would be turned into the present shape here.
     let data = match serde_json::from_str(&data) {
         Ok(data) => data,
@@ -217,7 +248,7 @@ pub(crate) fn queued(row: &Row<'_>) -> Result<QueuedOperation, Fault> {
         }
         Err(error) => return Err(Fault::row(format!("payload of operation {}", meta.id), error)),
     };
-    Ok(QueuedOperation { meta, local_ref: text(row, 12)?, payload_version, data })
+    Ok(QueuedOperation { meta, local_ref, payload_version, data })
 }
 
 /// [`JOURNAL_COLUMNS`].

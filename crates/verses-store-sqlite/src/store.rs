@@ -82,10 +82,12 @@ impl SqliteStore {
         let file = path.display().to_string();
         open::create_private_file(path)?;
         open::check_header(path)?;
+        open::check_log(path)?;
         let failed = |fault: Fault| fault.into_store_error(&file);
         let writer = open::connect_writer(path).map_err(failed)?;
         let reader = open::connect(path).map_err(failed)?;
         let nearby = open::connect_nearby(path).map_err(failed)?;
+        open::tidy_at_close(&writer).map_err(failed)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 path: Some(path.to_owned()),
@@ -123,6 +125,7 @@ impl SqliteStore {
     /// [`StoreError::Corrupt`] names the first faults found; the others as for [`open`](Self::open).
     pub fn check(path: &Path) -> Result<(), StoreError> {
         open::check_header(path)?;
+        open::check_log(path)?;
         open::check_integrity(path).map_err(|fault| fault.into_store_error(&path.display().to_string()))
     }
 

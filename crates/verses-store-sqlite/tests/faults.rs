@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::date;
 use tempfile::TempDir;
 use verses_core::Phase;
-use verses_store::conformance::{ANNA, block_on, card, enqueue, event, reviewed, verse, verse_id};
+use verses_store::conformance::{ANNA, block_on, card, enqueue, event, queued, reviewed, verse, verse_id};
 use verses_store::{LocalStore, StoreChange, StoreError};
 use verses_store_sqlite::{HomeLock, SqliteStore};
 
@@ -117,11 +117,29 @@ fn a_row_no_release_ever_wrote_is_damage_and_is_named() {
     block_on(store.commit(None, dual_write(1))).unwrap();
     let raw = rusqlite::Connection::open(&path).unwrap();
     raw.execute("UPDATE verse_cards SET current_phase = 9", []).unwrap();
-    raw.execute("UPDATE sync_queue SET data = '{\"type\":\"nonsense\"}'", []).unwrap();
+    raw.execute("UPDATE sync_queue SET data = '{\"type\":\"nonsense\"}', checksum = NULL", []).unwrap();
     let error = block_on(store.cards(ANNA)).unwrap_err();
     assert!(error.to_string().contains(&format!("card {}", verse_id(1))), "{error}");
     let error = block_on(store.queue_of(ANNA, false, 9)).unwrap_err();
     assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("payload of operation")), "{error}");
+}
+
+#[test]
+fn a_payload_that_changed_on_the_disk_is_never_taken_for_what_was_saved() {
+    let (_home, path) = home();
+    let store = SqliteStore::open(&path).unwrap();
+    block_on(store.commit(None, dual_write(1))).unwrap();
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    let other_result = "UPDATE sync_queue SET data = replace(data, '2025-06-15', '2025-06-14')";
+    assert_eq!(raw.execute(other_result, []).unwrap(), 1);
+    let error = block_on(store.queue_of(ANNA, false, 9)).unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt(text) if text.contains("not what was saved")), "{error}");
+    // Replaced by the application it is good again.
+    let queued = queued(ANNA, 1);
+    let id = queued.meta.id;
+    let change = StoreChange::ReplacePayload { id: id.clone(), data: Box::new(queued.data.clone()), payload_bytes: 9 };
+    block_on(store.commit(None, vec![change])).unwrap();
+    assert_eq!(block_on(store.queued(&[id])).unwrap()[0].data, queued.data);
 }
 
 #[test]
@@ -130,7 +148,8 @@ fn an_operation_of_a_later_release_says_so_and_stays() {
     let store = SqliteStore::open(&path).unwrap();
     block_on(store.commit(None, dual_write(1))).unwrap();
     let raw = rusqlite::Connection::open(&path).unwrap();
-    raw.execute("UPDATE sync_queue SET data = '{\"type\":\"share_verse\"}', payload_version = 2", []).unwrap();
+    let later = "UPDATE sync_queue SET data = '{\"type\":\"share_verse\"}', payload_version = 2, checksum = NULL";
+    raw.execute(later, []).unwrap();
     let id = block_on(store.queue_metas(None, 9)).unwrap().remove(0).id;
     let error = block_on(store.queued(std::slice::from_ref(&id))).unwrap_err();
     assert_eq!(error, StoreError::NewerPayload { id, found: 2, known: 1 });

@@ -126,3 +126,29 @@ fn a_store_that_synced_at_checkpoints_only_would_be_found_out() {
     let tally = campaign(3, STATES_OF_CONTROLS, 7, Syncs::OnlyAtCheckpoint, Default::default());
     assert!(tally.lost > 0, "{tally}");
 }
+
+/// A disk with a store as the release before left it, in the middle of its work.
+fn of_the_release_before(transactions: u64) -> Image {
+    let home = TempDir::new().unwrap();
+    let path = database(home.path());
+    let disk = Disk::mount(home.path(), &Image::default(), 0).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    (1..=transactions).for_each(|number| block_on(transact(&store, number)).unwrap());
+    drop(store);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).unwrap();
+    let undo = "ALTER TABLE sync_queue DROP COLUMN checksum; ALTER TABLE store_state DROP COLUMN home;
+        PRAGMA user_version = 3; PRAGMA wal_checkpoint(TRUNCATE);
+        UPDATE store_state SET revision = revision;";
+    connection.execute_batch(undo).unwrap();
+    // While it is open, so that there is a log.
+    disk.image()
+}
+
+#[test]
+fn a_power_cut_while_the_schema_is_brought_up_to_date_loses_nothing() {
+    const BEFORE: u64 = 6;
+    let start = (of_the_release_before(BEFORE), BTreeMap::from([(0, BEFORE)]));
+    let tally = campaign(4, STATES_OF_CONTROLS, 1, Syncs::Honest, start);
+    assert_eq!((tally.lost, tally.corrupt), (0, 0), "{tally}");
+}
