@@ -143,7 +143,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Err(StoreError::Conflict.into())
     }
 
-    /// What waits about a verse whose creation is offered again goes behind it: it could not be applied before.
+    /// What waits or has failed about a verse whose creation is offered again goes behind it: it could not be applied
+    /// before.
     async fn behind_their_creations(
         &self,
         owner: &str,
@@ -155,7 +156,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let QueuedOperation { meta, data, .. } = &new.operation;
             if matches!(data, Operation::CreateVerse(_)) {
                 let waiting = self.store.queued_for_entity(owner, &meta.entity).await?;
-                let waiting = waiting.into_iter().filter(|row| row.status == OperationStatus::Pending);
+                let waiting =
+                    waiting.into_iter().filter(|row| !matches!(row.status, OperationStatus::Processing { .. }));
                 moved.extend(waiting.map(|row| StoreChange::MoveToEnd { id: row.id }));
             }
         }

@@ -11,4 +11,5 @@ pub mod storage;
 pub mod texts;
 
 pub use config::ServerConfig;
+pub use http::Clock;
 pub use serve::{App, OpenError, serve};

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use crate::auth::{Auth, AuthBackend, AuthError};
 use crate::config::{ConfigError, ServerConfig};
-use crate::http;
+use crate::http::{self, Clock};
 use crate::service::Service;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::sqlite::SqliteStorage;
@@ -62,13 +62,22 @@ impl App {
                 make_private(Path::new(path));
                 let storage = SqliteStorage::open(Path::new(path))?;
                 let accounts = AuthBackend::sqlite(storage.database().clone())?;
-                Self::build(config, storage, accounts).await
+                Self::over(config, storage, accounts, http::system_clock()).await
             }
-            _ => Self::build(config, MemoryStorage::new(), AuthBackend::memory()).await,
+            _ => Self::over(config, MemoryStorage::new(), AuthBackend::memory(), http::system_clock()).await,
         }
     }
 
-    async fn build<S: Storage>(config: ServerConfig, storage: S, accounts: AuthBackend) -> Result<Self, OpenError> {
+    /// The application over parts of the caller's: another database, another clock. Its settings are not checked.
+    ///
+    /// # Errors
+    /// Errors of the accounts and of the ESV API's settings.
+    pub async fn over<S: Storage>(
+        config: ServerConfig,
+        storage: S,
+        accounts: AuthBackend,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let mut texts = Texts::corpus();
         if let Some(key) = &config.esv_api_key {
             let esv = EsvConfig { base_url: config.esv_api_url.clone(), ..EsvConfig::new(key.clone()) };
@@ -77,7 +86,15 @@ impl App {
         let service = Service::new(storage, texts, config.limits());
         let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
         let (stopping, stopped) = watch::channel(false);
-        Ok(Self { router: http::router(&config, service, auth, stopped), stopping, config })
+        Ok(Self { router: http::router(&config, service, auth, stopped, clock), stopping, config })
+    }
+}
+
+impl App {
+    /// The routes, to be called without a socket.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
     }
 }
 

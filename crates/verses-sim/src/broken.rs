@@ -43,7 +43,7 @@ pub enum Broken {
     SleepForever,
     /// Once nothing came back, the device never hears anything again.
     DeafAfterSilence,
-    /// The server folds what comes late as if it were the last.
+    /// The server folds what comes late without the events in between.
     NoRefold,
     /// The server counts one review too many.
     CountsTwice,

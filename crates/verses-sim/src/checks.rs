@@ -163,6 +163,12 @@ impl Checks {
         self.violation.as_ref()
     }
 
+    /// The run could not begin.
+    pub(crate) fn cannot_run(&mut self, why: &str) {
+        self.violation =
+            Some(Violation { invariant: 0, what: format!("the run could not begin: {why}"), operation: None });
+    }
+
     /// The last syncs did not come to an end in the time they may take.
     pub(crate) fn never_ended(&mut self) {
         if self.checkers.iter().any(|checker| checker.invariant() == 5) {

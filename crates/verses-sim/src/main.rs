@@ -40,6 +40,9 @@ struct Arguments {
     /// Print everything that happens.
     #[arg(long)]
     trace: bool,
+    /// Through the real router and SQLite in memory.
+    #[arg(long)]
+    router: bool,
     /// Run the broken variants of the product instead: each must be caught.
     #[arg(long)]
     broken: bool,
@@ -60,29 +63,30 @@ fn main() -> ExitCode {
 fn simulate(arguments: &Arguments) -> anyhow::Result<bool> {
     if let Some(path) = &arguments.plan {
         let plan: Plan = serde_json::from_slice(&std::fs::read(path)?)?;
-        return one(&plan, arguments.trace);
+        return one(&plan, arguments);
     }
     if arguments.broken {
         return Ok(bites());
     }
     match arguments.seed {
-        Some(seed) => one(&Plan::from_seed(seed), arguments.trace),
+        Some(seed) => one(&Plan::from_seed(seed), arguments),
         None => many(arguments),
     }
 }
 
 /// One plan, in detail.
-fn one(plan: &Plan, trace: bool) -> anyhow::Result<bool> {
+fn one(plan: &Plan, arguments: &Arguments) -> anyhow::Result<bool> {
+    let (trace, options) = (arguments.trace, options(arguments));
     println!("seed {}\n{:#?}", plan.params.seed, plan.params);
     let started = Instant::now();
-    let report = run(plan, Options { keep_trace: trace, ..Options::default() });
+    let report = run(plan, Options { keep_trace: trace, ..options });
     if trace {
         report.trace().for_each(|line| println!("{line}"));
     }
     println!("{}\ntrace hash {:016x}", report.stats, report.trace_hash);
     println!("{:.0} events a second", rate(report.stats.events, started.elapsed()));
     match report.violation {
-        Some(_) => explain(plan).map(|()| false),
+        Some(_) => explain(plan, options).map(|()| false),
         None => Ok(true),
     }
 }
@@ -102,9 +106,14 @@ fn bites() -> bool {
     all
 }
 
+fn options(arguments: &Arguments) -> Options {
+    Options { router: arguments.router, ..Options::default() }
+}
+
 /// Many seeds, over all cores.
 fn many(arguments: &Arguments) -> anyhow::Result<bool> {
     let jobs = arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let options = options(arguments);
     let (started, next, failed) = (Instant::now(), AtomicU64::new(arguments.from), AtomicBool::new(false));
     let end = arguments.from.saturating_add(arguments.seeds);
     let limit = arguments.minutes.map(|minutes| Duration::from_secs(minutes * 60));
@@ -120,7 +129,7 @@ fn many(arguments: &Arguments) -> anyhow::Result<bool> {
                     if seed >= end {
                         break;
                     }
-                    let report = guarded(seed);
+                    let report = guarded(seed, options);
                     match report {
                         Ok(report) if report.violation.is_none() => stats += &report.stats,
                         _ => {
@@ -147,24 +156,25 @@ fn many(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     failures.sort_unstable();
     match failures.first() {
-        Some(seed) => explain(&Plan::from_seed(*seed)).map(|()| false),
+        Some(seed) => explain(&Plan::from_seed(*seed), options).map(|()| false),
         None => Ok(true),
     }
 }
 
 /// A panic in the product is a failure of its seed, and must be replayable like one.
-fn guarded(seed: u64) -> Result<Report, ()> {
-    std::panic::catch_unwind(|| run(&Plan::from_seed(seed), Options::default())).map_err(drop)
+fn guarded(seed: u64, options: Options) -> Result<Report, ()> {
+    std::panic::catch_unwind(|| run(&Plan::from_seed(seed), options)).map_err(drop)
 }
 
 /// Makes a failed plan small, and prints it with its trace and the way to see it again.
-fn explain(plan: &Plan) -> anyhow::Result<()> {
+fn explain(plan: &Plan, options: Options) -> anyhow::Result<()> {
+    let router = if options.router { " --router" } else { "" };
     let seed = plan.params.seed;
-    let Ok(small) = std::panic::catch_unwind(|| shrink(plan, Options::default(), SHRINK_TRIES)) else {
-        println!("FAILED: seed {seed} panics\nreplay: cargo xtask sim --seed {seed} --trace");
+    let Ok(small) = std::panic::catch_unwind(|| shrink(plan, options, SHRINK_TRIES)) else {
+        println!("FAILED: seed {seed} panics\nreplay: cargo xtask sim --seed {seed}{router} --trace");
         return Ok(());
     };
-    let report = run(&small, Options { keep_trace: true, ..Options::default() });
+    let report = run(&small, Options { keep_trace: true, ..options });
     let Some(violation) = &report.violation else {
         println!("seed {seed} fails no more: not the same build");
         return Ok(());
@@ -183,8 +193,8 @@ fn explain(plan: &Plan) -> anyhow::Result<()> {
     lines.iter().skip(first).for_each(|line| println!("{}", line.chars().take(TRACE_WIDTH).collect::<String>()));
     let path = std::env::temp_dir().join(format!("verses-sim-{seed}.json"));
     std::fs::write(&path, serde_json::to_vec_pretty(&small)?)?;
-    println!("replay: cargo xtask sim --seed {seed} --trace");
-    println!("replay the small plan: cargo xtask sim --plan {} --trace", path.display());
+    println!("replay: cargo xtask sim --seed {seed}{router} --trace");
+    println!("replay the small plan: cargo xtask sim --plan {}{router} --trace", path.display());
     Ok(())
 }
 

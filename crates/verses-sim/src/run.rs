@@ -17,6 +17,7 @@ use crate::plan::Plan;
 use crate::stats::Stats;
 use crate::world::accounts::{Accounts, user_id};
 use crate::world::device::Device;
+use crate::world::edge::Edge;
 use crate::world::server::Server;
 use crate::world::{Shared, World, lock};
 
@@ -40,6 +41,8 @@ pub struct Options {
     pub broken: Option<Broken>,
     /// Only the checker of this invariant.
     pub only: Option<u8>,
+    /// Through the real router and SQLite in memory, which cannot overlap requests or be restored.
+    pub router: bool,
 }
 
 /// What a run was.
@@ -68,6 +71,11 @@ impl Report {
 #[must_use]
 pub fn run(plan: &Plan, options: Options) -> Report {
     let world = build(plan, options);
+    if options.router
+        && let Err(error) = Edge::open(&world)
+    {
+        lock(&world.checks).cannot_run(&error.to_string());
+    }
     let mut runner = Runner::new(&world.kernel);
     World::plan(&world, &plan.steps);
     runner.run_until(plan.ends_at_ms() + MINUTE_MS);
@@ -95,6 +103,7 @@ fn build(plan: &Plan, options: Options) -> Shared {
         checks: Mutex::new(Checks::new(options.only)),
         stats: Mutex::default(),
         broken: options.broken,
+        edge: Mutex::default(),
         params,
     })
 }
@@ -215,6 +224,7 @@ fn report(world: &Shared) -> Report {
     };
     drop(checks);
     world.kernel.clear();
+    world.close_edge();
     report
 }
 
@@ -223,7 +233,12 @@ impl World {
     pub(crate) fn cards_of(&self, user: Uuid) -> Vec<UserCard> {
         let (texts, limits) = lock(&self.server).texts_and_limits();
         let service = Service::new(self.database(), texts, limits);
-        at_once(service.export(user, UnixMillis(0))).map(|export| export.cards).unwrap_or_default()
+        let export = service.export(user, UnixMillis(0));
+        let export = match self.edge() {
+            Some(edge) => edge.wait(export).ok(),
+            None => at_once(export),
+        };
+        export.map(|export| export.cards).unwrap_or_default()
     }
 
     /// The user whose operations a device's open app sends; none if nobody is signed in or no app is open.

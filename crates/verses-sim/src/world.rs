@@ -5,6 +5,7 @@ pub(crate) mod accounts;
 pub(crate) mod act;
 pub(crate) mod clock;
 pub(crate) mod device;
+pub(crate) mod edge;
 pub(crate) mod link;
 pub(crate) mod server;
 pub(crate) mod steps;
@@ -17,6 +18,7 @@ use verses_core::UnixMillis;
 
 use self::accounts::Accounts;
 use self::device::Device;
+use self::edge::Edge;
 use self::server::Server;
 use crate::broken::Broken;
 use crate::checks::{Checks, Seen};
@@ -40,6 +42,8 @@ pub(crate) struct World {
     pub(crate) checks: Mutex<Checks>,
     pub(crate) stats: Mutex<Stats>,
     pub(crate) broken: Option<Broken>,
+    /// The real router, if the run uses it.
+    pub(crate) edge: Mutex<Option<Arc<Edge>>>,
 }
 
 pub(crate) type Shared = Arc<World>;
@@ -63,6 +67,11 @@ impl World {
         if checks.violation().is_some() {
             self.kernel.stop();
         }
+    }
+
+    /// The real router, if the run uses it.
+    pub(crate) fn edge(&self) -> Option<Arc<Edge>> {
+        lock(&self.edge).clone()
     }
 
     pub(crate) fn is_broken(&self, variant: Broken) -> bool {

@@ -18,7 +18,7 @@ use verses_core::UnixMillis;
 use verses_protocol::ErrorCode;
 use verses_protocol::auth::{AuthProblem, Credentials, RefreshGrant};
 
-use super::{AppState, bearer, now};
+use super::{AppState, bearer};
 use crate::auth::{AuthError, SignOutScope, Verified};
 use crate::config::ServerConfig;
 use crate::http::rate::Taken;
@@ -108,7 +108,7 @@ async fn sign_up<S: Storage>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AuthError> {
-    let now = now();
+    let now = state.now();
     limit_sign_ins(&state, address, now)?;
     Ok(ok(&state.auth.sign_up(json_body::<Credentials, S>(&state, &headers, body).await?, now).await?))
 }
@@ -126,7 +126,7 @@ async fn token<S: Storage>(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AuthError> {
-    let now = now();
+    let now = state.now();
     let Query(grant) = grant.map_err(|e| AuthError::Validation(e.to_string()))?;
     match grant.grant_type.as_str() {
         "password" => {
@@ -148,7 +148,7 @@ async fn token<S: Storage>(
 
 async fn verified<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, AuthError> {
     let token = bearer(headers).ok_or(AuthError::NoAuthorization)?;
-    state.auth.verify(token, now()).await
+    state.auth.verify(token, state.now()).await
 }
 
 async fn user<S: Storage>(State(state): Shared<S>, headers: HeaderMap) -> Result<Response, AuthError> {
@@ -163,7 +163,7 @@ async fn update_user<S: Storage>(
 ) -> Result<Response, AuthError> {
     let verified = verified(&state, &headers).await?;
     let change = json_body::<Credentials, S>(&state, &headers, body).await?;
-    Ok(ok(&state.auth.update_user(&verified, change, now()).await?))
+    Ok(ok(&state.auth.update_user(&verified, change, state.now()).await?))
 }
 
 #[derive(Deserialize)]

@@ -43,7 +43,6 @@ use self::rate::Buckets;
 const COMPRESS_FROM_BYTES: u64 = 1_024;
 
 /// What the handlers share.
-#[derive(Debug)]
 pub(crate) struct AppState<S> {
     service: Service<S>,
     auth: Auth,
@@ -52,6 +51,7 @@ pub(crate) struct AppState<S> {
     sign_ins: Buckets<IpAddr>,
     layers: Arc<Layers>,
     stopping: watch::Receiver<bool>,
+    clock: Clock,
 }
 
 /// All routes over a service and accounts. `stopping` turns true when the server is asked to stop.
@@ -60,6 +60,7 @@ pub(crate) fn router<S: Storage>(
     service: Service<S>,
     auth: Auth,
     stopping: watch::Receiver<bool>,
+    clock: Clock,
 ) -> Router {
     let hub = Hub::default();
     let poked = hub.clone();
@@ -73,6 +74,7 @@ pub(crate) fn router<S: Storage>(
         sign_ins: Buckets::new(config.sign_ins_per_minute),
         layers: Arc::clone(&layers),
         stopping,
+        clock,
     });
     let compressed = SizeAbove::new(COMPRESS_FROM_BYTES).and(NotForContentType::SSE);
     Router::new()
@@ -96,10 +98,27 @@ pub(crate) fn router<S: Storage>(
         .layer(from_fn_with_state(layers, layers::cors))
 }
 
-/// The one place that asks for the time.
-fn now() -> UnixMillis {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    UnixMillis(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+/// Tells the time, in milliseconds since the epoch. A simulation has its own.
+pub type Clock = Arc<dyn Fn() -> UnixMillis + Send + Sync>;
+
+/// The system's clock.
+pub(crate) fn system_clock() -> Clock {
+    Arc::new(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        UnixMillis(since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)))
+    })
+}
+
+impl<S> AppState<S> {
+    fn now(&self) -> UnixMillis {
+        (self.clock)()
+    }
+}
+
+impl<S: std::fmt::Debug> std::fmt::Debug for AppState<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AppState").field("service", &self.service).finish_non_exhaustive()
+    }
 }
 
 /// The token of the Authorization header.

@@ -16,7 +16,7 @@ use verses_protocol::{BatchOperation, BatchRequest, ErrorCode, OperationResult};
 
 use super::problem::Refusal;
 use super::rate::Taken;
-use super::{AppState, bearer, body, json, now};
+use super::{AppState, bearer, body, json};
 use crate::auth::{AuthError, Verified};
 use crate::storage::Storage;
 
@@ -26,7 +26,7 @@ type Shared<S> = State<Arc<AppState<S>>>;
 async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, Refusal> {
     let missing = "a token is needed in the Authorization header (Bearer ...): sign in first";
     let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, missing))?;
-    state.auth.verify(token, now()).await.map_err(|error| match error {
+    state.auth.verify(token, state.now()).await.map_err(|error| match error {
         AuthError::BadJwt(text) => Refusal::new(ErrorCode::InvalidToken, text),
         AuthError::SessionNotFound => {
             Refusal::new(ErrorCode::InvalidToken, "the session has been ended: sign in again")
@@ -93,7 +93,7 @@ async fn batch<S: Storage>(state: &AppState<S>, caller: &Verified, bytes: &[u8])
     let headers = take(state, caller, counted)?;
     state.layers.metrics.batch(kinds.len());
     tracing::info!(batch.id = %request.batch_id, operations = kinds.len(), "batch");
-    let answer = state.service.batch(caller.user, now(), request).await.map_err(|error| {
+    let answer = state.service.batch(caller.user, state.now(), request).await.map_err(|error| {
         let refusal = Refusal::from(error);
         let told = (refusal.code == ErrorCode::TooManyOperations).then_some(max_operations);
         Refusal { max_operations: told, ..refusal }
@@ -126,7 +126,7 @@ async fn single<S: Storage>(
     };
     let label = kind_label(kind);
     let operation = BatchOperation { id, kind: kind.to_owned(), data };
-    let result = state.service.operation(caller.user, now(), operation).await?;
+    let result = state.service.operation(caller.user, state.now(), operation).await?;
     state.layers.metrics.operation(label, outcome_label(&result));
     if result.success {
         let body = result.data.unwrap_or(Value::Null).to_string();
@@ -144,7 +144,7 @@ fn take<S: Storage>(
 ) -> Result<[(HeaderName, HeaderValue); 2], Refusal> {
     let size = state.operations.size();
     let header = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
-    match state.operations.take(caller.user, operations as u64, now().0) {
+    match state.operations.take(caller.user, operations as u64, state.now().0) {
         Taken::Left(left) => Ok([
             (HeaderName::from_static("ratelimit-policy"), header(format!("\"ops\";q={size};w=60"))),
             (HeaderName::from_static("ratelimit"), header(format!("\"ops\";r={left}"))),
@@ -199,7 +199,7 @@ pub(super) async fn changes<S: Storage>(
         ),
     };
     let cursor = page.cursor.as_deref().filter(|c| !c.is_empty());
-    let answer = state.service.changes(caller.user, now(), cursor, limit).await?;
+    let answer = state.service.changes(caller.user, state.now(), cursor, limit).await?;
     let body = serde_json::to_string(&answer)
         .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
     Ok(json(StatusCode::OK, body))
@@ -227,7 +227,7 @@ fn fingerprint(text: &str) -> u64 {
 /// `GET /functions/v1/verse-events`
 pub(super) async fn events<S: Storage>(State(state): Shared<S>, headers: HeaderMap) -> Result<Response, Refusal> {
     let caller = caller(&state, &headers).await?;
-    let left = caller.expires_at.saturating_sub(u64::try_from(now().0 / 1_000).unwrap_or(0));
+    let left = caller.expires_at.saturating_sub(u64::try_from(state.now().0 / 1_000).unwrap_or(0));
     let stream = state.hub.stream(caller.user, Duration::from_secs(left), state.stopping.clone());
     Ok(stream.into_response())
 }

@@ -16,8 +16,9 @@ use verses_server::service::{Service, ServiceError};
 use verses_server::storage::memory::MemoryStorage;
 use verses_server::texts::Texts;
 
+use super::edge::Edge;
 use super::link::{Exchange, broke, unreachable};
-use super::storage::{Database, SimStorage};
+use super::storage::{Database, Inner, SimStorage};
 use super::{Shared, World, lock};
 use crate::broken::{self, Broken};
 use crate::checks::Seen;
@@ -52,7 +53,7 @@ type Answer = (u16, Option<u64>, Vec<u8>);
 impl Server {
     pub(crate) fn new(instances: usize, limits: Limits, texts: Texts) -> Self {
         Self {
-            database: Arc::new(Mutex::new(MemoryStorage::with_epoch(Uuid::from_u128(1)))),
+            database: Arc::new(Mutex::new(Inner::Memory(MemoryStorage::with_epoch(Uuid::from_u128(1))))),
             backups: Vec::new(),
             limits,
             down_until_ms: vec![0; instances],
@@ -166,9 +167,8 @@ impl World {
             let (status, body) = lock(&self.accounts).call(call, request.bearer.as_deref(), body, now.0);
             return (status, None, body);
         }
-        let service = lock(&self.server).service(world, instance);
         if request.path == LIMITS_PATH {
-            return good(service.limits());
+            return good(&lock(&self.server).limits);
         }
         let user = request.bearer.as_deref().and_then(|token| lock(&self.accounts).user_of(token, now.0));
         let Some(user) = user else {
@@ -177,11 +177,37 @@ impl World {
         };
         let user = broken::user_of(self, user);
         self.seen(&Seen::Arrived { device, user, body });
+        if let Some(edge) = self.edge() {
+            return self.at_the_edge(&edge, user, &request);
+        }
+        let service = lock(&self.server).service(world, instance);
         match request.method {
             Method::Get => self.changes(&service, user, now, &request.path).await,
             _ if request.path == OPERATIONS_PATH => self.operations(&service, user, now, body).await,
             _ => problem(404, ErrorCode::NotFound, "no such path"),
         }
+    }
+
+    /// The real router answers.
+    fn at_the_edge(&self, edge: &Edge, user: Uuid, request: &Request) -> Answer {
+        #[derive(Deserialize)]
+        struct Given {
+            cursor: Option<String>,
+        }
+        let is_batch = request.body.as_ref().is_some_and(|body| body.starts_with(b"{\"operation\":\"batch\""));
+        if is_batch && self.kernel.now_ms() < lock(&self.server).no_batch_route_until_ms {
+            self.fault(FaultKind::NoBatchRoute);
+            return problem(404, ErrorCode::NotFound, "no such path");
+        }
+        let (status, retry_after_ms, body) = edge.answer(request);
+        if status == 413 {
+            self.fault(FaultKind::TooLarge);
+        }
+        if let Ok(Given { cursor: Some(cursor) }) = serde_json::from_slice::<Given>(&body) {
+            self.seen(&Seen::Listed { cursor: &cursor });
+        }
+        self.kernel.event(53, user.as_u128() as u64);
+        (status, retry_after_ms, body)
     }
 
     /// 429 or 503, mostly with Retry-After, which is sometimes absurd.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use verses_client::{Method, Request};
 use verses_protocol::{CHANGES_PATH, OPERATIONS_PATH};
-use verses_server::storage::memory::MemoryStorage;
 
 use super::accounts::user_id;
+use super::storage::Inner;
 use super::{Shared, World, lock};
 use crate::checks::Seen;
 use crate::plan::Step;
@@ -72,8 +72,10 @@ impl World {
             Step::CrashAtCall { calls, ms } => lock(&world.server).dies_in_calls = Some((calls, ms)),
             Step::Backup => {
                 let backup = lock(&lock(&world.server).database).backup();
-                lock(&world.server).backups.push(backup);
-                world.seen(&Seen::BackedUp);
+                if let Some(backup) = backup {
+                    lock(&world.server).backups.push(backup);
+                    world.seen(&Seen::BackedUp);
+                }
             }
             Step::Restore { newest } => Self::restore(world, newest),
             Step::Limits { max_operations, max_changes } => {
@@ -81,6 +83,9 @@ impl World {
                 let mut server = lock(&world.server);
                 server.limits.max_operations = max_operations;
                 server.limits.max_changes = max_changes;
+                let limits = server.limits.clone();
+                drop(server);
+                Self::renew_edge(world, &limits);
             }
             Step::ExpireTokens => {
                 world.fault(FaultKind::TokensExpired);
@@ -137,7 +142,7 @@ impl World {
             Self::crash(world, instance, 1_000);
         }
         world.fault(FaultKind::Restore);
-        *lock(&lock(&world.server).database) = backup;
+        *lock(&lock(&world.server).database) = Inner::Memory(backup);
         world.seen(&Seen::Restored { backup: at });
     }
 
@@ -161,7 +166,7 @@ impl World {
     }
 
     /// A database as it was.
-    pub(crate) fn database(&self) -> MemoryStorage {
+    pub(crate) fn database(&self) -> Inner {
         lock(&lock(&self.server).database).clone()
     }
 }
