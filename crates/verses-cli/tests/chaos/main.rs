@@ -22,13 +22,14 @@ mod rows;
 mod signing;
 mod world;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actor::Actor;
 use compare::{DeviceFacts, compare};
-use finding::Finding;
+use finding::{Finding, Wrong};
 use rows::{ClientRows, ServerRows};
 use world::{Settings, World};
 
@@ -64,7 +65,7 @@ fn clients_and_a_server_killed_at_random_moments_lose_nothing_and_double_nothing
     assert!(world.kills.of("client") > 0 && world.kills.of("server") > 0, "nothing was killed: {}", world.kills);
     if !findings.is_empty() {
         let kept = keep(&world, &actors, &server_file);
-        findings.iter().take(40).for_each(|finding| println!("  {finding}"));
+        print(&findings);
         let (n, kept, replay) = (findings.len(), kept.display(), settings.replay());
         panic!("{n} findings; the databases are in {kept}; once more: {replay}");
     }
@@ -102,6 +103,16 @@ fn report(world: &World, server: &ServerRows, devices: &[DeviceFacts<'_>], storm
         println!("inbox of {device}: {} with the code {why}, all sent again later", ids.len());
     }
     println!("{:.1} s of faults, {:.1} s in all", stormy.as_secs_f64(), world.elapsed().as_secs_f64());
+}
+
+/// The first few of each kind.
+fn print(findings: &[Finding]) {
+    let mut kinds: BTreeMap<Wrong, Vec<&Finding>> = BTreeMap::new();
+    findings.iter().for_each(|finding| kinds.entry(finding.wrong).or_default().push(finding));
+    for (wrong, findings) in kinds {
+        println!("{wrong:?}: {}", findings.len());
+        findings.iter().take(10).for_each(|finding| println!("  {finding}"));
+    }
 }
 
 /// Copies the databases to a place that outlives the test.
