@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 
 use crate::ci::Step;
 use crate::workspace::Workspace;
-use crate::{bench, ci, fuzz, run};
+use crate::{bench, ci, fuzz, run, sim};
 
 const USAGE: &str = "\
 The tool runner of Verses.
@@ -22,6 +22,7 @@ Usage: cargo xtask COMMAND
     test          as above
   fuzz [TARGET] [--minutes N]
                   every fuzz target, or one, for some minutes each; installs what is missing
+  sim [ARGS]      the simulator: --seed N, --seeds N, --minutes N, --router, --broken, --trace; `sim --help` tells all
   bench [NAME]    all benchmarks one after the other, or those of one target or crate";
 
 /// One task, as asked for on the command line.
@@ -33,6 +34,7 @@ enum Task {
     Step(Step),
     Bench(Option<String>),
     Fuzz(fuzz::Wanted),
+    Sim(Vec<String>),
 }
 
 /// Does what the arguments (without the program name) ask for.
@@ -53,6 +55,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Task::Step(step) => ci::run_one(&workspace, step),
         Task::Bench(name) => bench::run(&workspace, name.as_deref()),
         Task::Fuzz(wanted) => fuzz::run(&workspace, &wanted),
+        Task::Sim(arguments) => sim::run(&workspace, &arguments),
     }
 }
 
@@ -66,6 +69,7 @@ fn parse(arguments: &[String]) -> Result<Task> {
             let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
             return Ok(Task::Run(rest.to_vec()));
         }
+        "sim" => return Ok(Task::Sim(rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest).to_vec())),
         "fuzz" => return Ok(Task::Fuzz(fuzz::Wanted::parse(rest)?)),
         "bench" => match rest {
             [] => return Ok(Task::Bench(None)),
@@ -105,6 +109,8 @@ mod tests {
             ("ci", Task::Ci),
             ("fmt", Task::Step(Step::Fmt)),
             ("test", Task::Step(Step::Test)),
+            ("sim", Task::Sim(vec![])),
+            ("sim --seed 7 --trace", Task::Sim(vec!["--seed".into(), "7".into(), "--trace".into()])),
             ("bench", Task::Bench(None)),
             ("bench enqueue", Task::Bench(Some("enqueue".into()))),
             ("fuzz", Task::Fuzz(fuzz::Wanted { target: None, minutes: fuzz::DEFAULT_MINUTES })),

@@ -15,4 +15,5 @@ mod fuzz;
 mod prerequisites;
 mod process;
 mod run;
+mod sim;
 mod test;

@@ -1,16 +1,19 @@
-//! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`.
+//! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`, then the
+//! simulator.
 use anyhow::Result;
 
 use crate::prerequisites;
 use crate::process::{cargo, run};
+use crate::sim;
 use crate::workspace::Workspace;
 
 /// Runs every test of the workspace. The doctests come first: their many short reports would push the summary of
-/// the main run off the screen.
+/// the main run off the screen. The simulator comes last: it is built in a profile of its own.
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     prerequisites::c_compiler()?;
     run(&mut cargo(workspace, "test --workspace --doc"))?;
-    run(&mut cargo(workspace, main_run(prerequisites::has_nextest(workspace))))
+    run(&mut cargo(workspace, main_run(prerequisites::has_nextest(workspace))))?;
+    sim::run_tests(workspace)
 }
 
 /// Benches are left out on purpose: as tests they would measure for minutes and assert nothing.

@@ -92,7 +92,6 @@ impl App {
 
 impl App {
     /// The routes, to be called without a socket.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

@@ -80,7 +80,7 @@ pub fn run(plan: &Plan, options: Options) -> Report {
     World::plan(&world, &plan.steps);
     runner.run_until(plan.ends_at_ms() + MINUTE_MS);
     calm_down(&world);
-    if plan.params.seed % 2 == 0 {
+    if plan.params.seed.is_multiple_of(2) {
         settle(&world, &mut runner);
     }
     end(&world, &mut runner);

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use verses_sim::{Broken, CAUGHT_WITHIN, Options, Plan, caught_at, run};
+use verses_sim::{Broken, Options, Plan, caught_at, run};
 
 /// Seeds run here: few, for this profile is slow.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=120;
@@ -63,7 +63,6 @@ fn the_checkers_catch_what_is_broken_often() {
     let caught = Broken::ALL.iter().filter(|(variant, invariant)| caught_at(*variant, *invariant, OFTEN).is_some());
     let caught = caught.count();
     assert!(caught * 2 > Broken::ALL.len(), "{caught} of {} within {OFTEN} seeds", Broken::ALL.len());
-    assert!(OFTEN < CAUGHT_WITHIN);
 }
 
 #[test]

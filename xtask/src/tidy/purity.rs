@@ -28,7 +28,7 @@ const IMPURE: [(&str, &str); 13] = [
 ];
 
 /// Crates whose product is a terminal program.
-const PRINTING_CRATES: [&str; 2] = ["verses-cli", "xtask"];
+const PRINTING_CRATES: [&str; 3] = ["verses-cli", "verses-sim", "xtask"];
 
 const PRINTS: [&str; 6] = ["print!", "println!", "eprint!", "eprintln!", "io::stdout", "io::stderr"];
 

@@ -38,7 +38,7 @@ impl Checker for SameResult {
                     same_content(id, &made.operation, accepted)
                 })
             }
-            Seen::Ended if world.params.seed % ONE_RUN_IN == 0 => {
+            Seen::Ended if world.params.seed.is_multiple_of(ONE_RUN_IN) => {
                 facts.ledgers.iter().try_for_each(|(user, ledger)| delivered_again(world, *user, ledger))
             }
             _ => Ok(()),

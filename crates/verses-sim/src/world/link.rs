@@ -189,7 +189,7 @@ impl World {
     fn arrive(world: &Shared, exchange: &Arc<Exchange>, request: Request, after_ms: u64, answered: bool) {
         let (shared, exchange) = (Arc::clone(world), Arc::clone(exchange));
         world.kernel.after(after_ms, move || {
-            World::arrived(&shared, Arrival { exchange, request, answered });
+            Self::arrived(&shared, Arrival { exchange, request, answered });
         });
     }
 
@@ -288,7 +288,7 @@ impl World {
         let (shared, exchange) = (Arc::clone(world), Arc::clone(exchange));
         world.kernel.after(after_ms, move || {
             lock(&exchange.state).done = false;
-            World::answer(&shared, &exchange, 0, Ok(answer));
+            Self::answer(&shared, &exchange, 0, Ok(answer));
         });
     }
 

@@ -296,9 +296,8 @@ impl World {
             Err(error) => return problem(400, ErrorCode::MalformedRequest, &error.to_string()),
         };
         fields.remove("operation");
-        let id = match fields.remove("id") {
-            Some(Value::String(id)) => id,
-            _ => return problem(400, ErrorCode::MalformedRequest, "\"id\" must be a text"),
+        let Some(Value::String(id)) = fields.remove("id") else {
+            return problem(400, ErrorCode::MalformedRequest, "\"id\" must be a text");
         };
         let data = fields.remove("data").unwrap_or(Value::Object(fields));
         let operation = broken::single(self.broken, BatchOperation { id, kind: kind.to_owned(), data });

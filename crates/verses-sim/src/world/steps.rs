@@ -62,12 +62,12 @@ impl World {
             Step::Portal { device, ms } => lock(&world.devices[device].state).portal_until_ms = now_ms + ms,
             Step::Quality { device, factor } => lock(&world.devices[device].state).slowness = factor,
             Step::Hostile { user } => Self::hostile(world, user),
-            of_server => Self::server_step(world, now_ms, of_server),
+            of_server => Self::server_step(world, now_ms, &of_server),
         }
     }
 
-    fn server_step(world: &Shared, now_ms: u64, step: Step) {
-        match step {
+    fn server_step(world: &Shared, now_ms: u64, step: &Step) {
+        match *step {
             Step::Crash { instance, ms } => Self::crash(world, instance, ms),
             Step::CrashAtCall { calls, ms } => lock(&world.server).dies_in_calls = Some((calls, ms)),
             Step::Backup => {
