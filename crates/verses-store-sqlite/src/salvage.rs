@@ -74,16 +74,27 @@ pub(crate) fn from_bytes(file: &[u8], log: &[u8]) -> Result<SalvagedQueue, Fault
 }
 
 /// Whether a log is of another file than the one it lies beside: both hold the name that a file is given when it is made.
+/// Where the power went while the log was moved into the file, pages of it are torn; the one with the name is not, because
+/// it is written only once.
 pub(crate) fn is_log_of_another(file: &File, log: Log<'_>) -> bool {
-    let name = |log| {
-        let state = Pages::new(Source::File(file), log).table("store_state");
-        state.records.into_iter().find_map(|record| match record.columns.get(3) {
-            Some(Value::Text(name)) => Some(name.clone()),
-            _ => None,
-        })
-    };
+    let pages = Pages::new(Source::File(file), Log::default());
+    let own = pages.table("home").records.iter().find_map(|record| name(record, 0));
     // A file whose name is still in the log alone has none yet.
-    name(Log::default()).is_some_and(|own| name(log).is_some_and(|other| other != own))
+    let Some(own) = own else {
+        return false;
+    };
+    let pages = Pages::new(Source::File(file), log);
+    pages.table("store_state").records.iter().find_map(|record| name(record, 3)).is_some_and(|name| name != own)
+}
+
+/// The name of a file in a column of a row.
+fn name(record: &Record, column: usize) -> Option<String> {
+    match record.columns.get(column)? {
+        Value::Text(name) if name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Some(name.clone())
+        }
+        _ => None,
+    }
 }
 
 /// The operation a line of the journal is about.
