@@ -13,6 +13,7 @@ mod digest;
 mod error;
 mod lookup;
 mod prepare;
+mod replay;
 mod target;
 
 use std::fmt;
