@@ -315,7 +315,14 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         match self.sync_from_remote().await {
             // The end of the run, or the next interval, fetches again.
             Err(error) if error.is_retryable() || matches!(error, ClientError::Server { .. }) => Ok(()),
-            fetched => fetched.map(drop),
+            Err(error) => Err(error),
+            Ok(fetched) => {
+                self.pulled.changes += fetched.changes;
+                self.pulled.pages += fetched.pages;
+                self.pulled.was_reset |= fetched.was_reset;
+                self.pulled.offered_again += fetched.offered_again;
+                Ok(())
+            }
         }
     }
 
@@ -398,7 +405,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             && self.service.cursor(&owner).await?.is_some()
             && let Recovered::Offered(count) = self.service.finish_recovery(&owner).await?
         {
-            result.offered_again = count;
+            result.offered_again += count;
             self.stale |= count > 0;
             return Ok(result);
         }
@@ -406,7 +413,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         result.changes += rest.changes;
         result.pages += rest.pages;
         result.was_reset |= rest.was_reset;
-        result.offered_again = rest.offered_again;
+        result.offered_again += rest.offered_again;
         Ok(result)
     }
 }

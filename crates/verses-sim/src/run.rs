@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
-use verses_client::{ClientError, SyncOptions};
+use verses_client::{ClientError, Session, SyncOptions};
 use verses_core::UnixMillis;
 use verses_protocol::{Limits, UserCard};
 use verses_server::service::Service;
 use verses_server::texts::Texts;
-use verses_store::LocalStore;
+use verses_store::{LocalStore, meta_key};
 
 use crate::broken::Broken;
 use crate::checks::{Checks, Seen, Violation, at_once};
@@ -243,9 +243,12 @@ impl World {
 
     /// The user whose operations a device's open app sends; none if nobody is signed in or no app is open.
     pub(crate) fn sending_as(&self, device: usize) -> Option<String> {
-        let state = lock(&self.devices[device].state);
-        let user = state.belongs_to.filter(|_| state.syncing)?;
-        Some(user_id(user).to_string())
+        if !lock(&self.devices[device].state).syncing {
+            return None;
+        }
+        let stored = at_once(self.devices[device].rows().meta(meta_key::SESSION)).flatten()?;
+        let session: Session = serde_json::from_str(&stored).ok()?;
+        session.is_usable().then_some(session.user_id)
     }
 
     pub(crate) fn is_attacker(&self, user: Uuid) -> bool {
