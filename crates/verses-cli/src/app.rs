@@ -97,7 +97,7 @@ impl App {
     }
 }
 
-fn home_folder(global: &GlobalArgs) -> Result<PathBuf, CliError> {
+pub(crate) fn home_folder(global: &GlobalArgs) -> Result<PathBuf, CliError> {
     if let Some(home) = &global.home {
         return Ok(home.clone());
     }
@@ -107,18 +107,16 @@ fn home_folder(global: &GlobalArgs) -> Result<PathBuf, CliError> {
     Ok(strategy.data_dir().join("verses"))
 }
 
-/// Opens the store. A damaged one is set aside untouched, so that nothing of it is lost and the user can go on.
+/// The store of a home folder.
+#[must_use]
+pub fn store_file(home: &Path) -> PathBuf {
+    home.join(STORE_FILE)
+}
+
 fn open_store(home: &Path) -> Result<SqliteStore, CliError> {
-    let file = home.join(STORE_FILE);
+    let file = store_file(home);
     match SqliteStore::open(&file) {
         Ok(store) => Ok(store),
-        Err(StoreError::Corrupt(reason)) => {
-            let shown = file.display();
-            Err(CliError::Other(anyhow::anyhow!(
-                "the file {shown} is damaged ({reason}). It was left as it is. Copy it somewhere safe, then move it away and run the command again: \
-                 what the server has comes back with `verses login` and `verses sync`"
-            )))
-        }
         Err(error @ StoreError::NewerSchema { .. }) => {
             let shown = file.display();
             Err(CliError::Other(anyhow::anyhow!(
@@ -127,6 +125,20 @@ fn open_store(home: &Path) -> Result<SqliteStore, CliError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Sets a copy of a damaged store aside and says what to do.
+pub(crate) fn damaged(file: &Path, reason: &str) -> CliError {
+    let copy = match verses_store_sqlite::set_aside(file) {
+        Ok(copy) => format!("A copy is in {}", copy.display()),
+        Err(error) => format!("No copy of it could be made ({error}), so make one yourself"),
+    };
+    let shown = file.display();
+    CliError::Damaged(format!(
+        "{reason}. It was left as it is. {copy}. `verses queue export --file FILE` writes out what waits to be sent, as far as it can be \
+         read; after that, and with {shown} and its -wal neighbour moved away, `verses login` and `verses sync` bring back what the \
+         server has"
+    ))
 }
 
 fn timeouts(global: &GlobalArgs) -> HttpTimeouts {

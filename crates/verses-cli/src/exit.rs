@@ -43,6 +43,9 @@ pub enum CliError {
     /// The command line, or the input it names, is wrong.
     #[error("{0}")]
     Usage(String),
+    /// The store is damaged; the text names it and its copy, and says what to do.
+    #[error("{0}")]
+    Damaged(String),
     /// Anything else, with what was being done.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
@@ -68,7 +71,7 @@ impl CliError {
             Self::Client(ClientError::SignInNeeded) => ExitStatus::SignInNeeded,
             Self::Client(ClientError::Passage(_)) | Self::Usage(_) => ExitStatus::Usage,
             Self::Client(error) if error.is_offline() => ExitStatus::Offline,
-            Self::Client(_) | Self::Other(_) => ExitStatus::Error,
+            Self::Client(_) | Self::Damaged(_) | Self::Other(_) => ExitStatus::Error,
         }
     }
 
@@ -78,6 +81,7 @@ impl CliError {
         match self {
             Self::Client(error) => error.code(),
             Self::Usage(_) => "usage",
+            Self::Damaged(_) => "store",
             Self::Other(_) => "error",
         }
     }

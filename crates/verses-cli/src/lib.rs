@@ -14,9 +14,11 @@ pub mod progress;
 pub mod texts;
 
 use app::App;
-use args::{Cli, Command};
+use args::{Cli, Command, QueueCommand};
 use exit::{CliError, ExitStatus};
 use output::Printer;
+use verses_client::ClientError;
+use verses_store::StoreError;
 
 /// Runs a command to its end.
 ///
@@ -44,6 +46,30 @@ async fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Demo(args) => return commands::demo::run(printer, args).await,
         _ => {}
     }
+    match on_the_store(cli).await {
+        Err(error) => match (damage(&error), &cli.command) {
+            (None, _) => Err(error),
+            (Some(_), Command::Queue(QueueCommand::Export { file })) => commands::queue::export_damaged(
+                printer,
+                &app::store_file(&app::home_folder(&cli.global)?),
+                file.as_deref(),
+            ),
+            (Some(reason), _) => Err(app::damaged(&app::store_file(&app::home_folder(&cli.global)?), reason)),
+        },
+        done => done,
+    }
+}
+
+/// What is wrong with the store, if that is the error.
+fn damage(error: &CliError) -> Option<&str> {
+    match error {
+        CliError::Client(ClientError::Store(StoreError::Corrupt(reason))) => Some(reason),
+        _ => None,
+    }
+}
+
+/// The commands that work on the home folder.
+async fn on_the_store(cli: &Cli) -> Result<ExitStatus, CliError> {
     let app = App::open(&cli.global).await?;
     match &cli.command {
         Command::Add(args) => commands::add::run(&app, args).await,

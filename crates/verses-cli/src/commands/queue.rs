@@ -12,7 +12,7 @@ use verses_store::{LocalStore, QueuedOperation};
 use crate::app::App;
 use crate::args::QueueCommand;
 use crate::exit::{CliError, ExitStatus};
-use crate::output::{count, table};
+use crate::output::{Printer, count, table};
 
 /// One row of the queue, as printed.
 #[derive(Debug, Serialize)]
@@ -178,17 +178,41 @@ async fn discard(app: &App, typed: &[String]) -> Result<ExitStatus, CliError> {
 
 async fn export(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError> {
     let owners = app.service.store().queue_owners().await?;
-    let mut lines = Vec::new();
+    let mut operations = Vec::new();
     for (owner, _) in owners {
-        for operation in app.service.store().queue_of(&owner, false, u32::MAX).await? {
-            lines.push(serde_json::to_string(&operation).map_err(anyhow::Error::from)?);
-        }
+        operations.extend(app.service.store().queue_of(&owner, false, u32::MAX).await?);
     }
-    let Some(path) = file else {
-        for line in &lines {
-            app.printer.line(line)?;
-        }
+    write_out(app.printer, &operations, file)?;
+    Ok(ExitStatus::Done)
+}
+
+/// `verses queue export` for a store that is damaged: what can still be read of it. The store stays as it is.
+///
+/// # Errors
+/// If the store or the file to write cannot be accessed, or if not all of the queue could be read; what could be is
+/// written all the same.
+pub fn export_damaged(printer: Printer, store: &Path, file: Option<&Path>) -> Result<ExitStatus, CliError> {
+    let salvaged = verses_store_sqlite::salvage_queue(store)?;
+    write_out(printer, &salvaged.operations, file)?;
+    if salvaged.is_whole && salvaged.unreadable.is_empty() {
         return Ok(ExitStatus::Done);
+    }
+    let found = count(salvaged.operations.len() as u64, "operation", "operations");
+    let lost = if salvaged.unreadable.is_empty() {
+        "there may have been more, and some may have been sent already, which does no harm".to_owned()
+    } else {
+        format!("not readable: {}", salvaged.unreadable.join("; "))
+    };
+    let shown = store.display();
+    Err(CliError::Damaged(format!("{shown} is damaged: {found} of the queue could be read and written out; {lost}")))
+}
+
+/// One line of JSON for each operation.
+fn write_out(printer: Printer, operations: &[QueuedOperation], file: Option<&Path>) -> Result<(), CliError> {
+    let lines =
+        operations.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>().map_err(anyhow::Error::from)?;
+    let Some(path) = file else {
+        return lines.iter().try_for_each(|line| printer.line(line));
     };
     let shown = path.display();
     let write = || -> std::io::Result<()> {
@@ -200,7 +224,6 @@ async fn export(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError> 
     };
     write().map_err(|e| CliError::Usage(format!("cannot write {shown}: {e}")))?;
     let view = serde_json::json!({ "exported": lines.len(), "file": path });
-    app.printer
-        .result(&view, || format!("{} written to {shown}", count(lines.len() as u64, "operation", "operations")))?;
-    Ok(ExitStatus::Done)
+    printer.result(&view, || format!("{} written to {shown}", count(lines.len() as u64, "operation", "operations")))?;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::process::Stdio;
 
-use crate::common::{Action, Device, Proxy, Running, Server, TEN, len, psalm_119, sorted_field};
+use crate::common::{Action, Device, Proxy, Running, Server, TEN, len, psalm_119, sorted_field, store_file};
 
 #[test]
 fn a_renewal_whose_answer_is_lost_does_not_end_the_session() {
@@ -190,4 +190,46 @@ fn the_demonstration_runs_to_its_end() {
     let json = device.run(&["demo", "--rtt-ms", "5", "--up-kbit", "20000", "--down-kbit", "20000", "--json"]);
     assert_eq!(json.status, 0, "{json:?}");
     json.json();
+}
+
+#[test]
+fn a_damaged_store_is_set_aside_and_its_queue_comes_out() {
+    let server = Server::start();
+    let device = server.device("gus");
+    device.add(&TEN);
+    let path = store_file(&device.home());
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[..4096].fill(0);
+    std::fs::write(&path, &bytes).unwrap();
+
+    let copy = format!("{}.damaged-1", path.display());
+    for _ in 0..2 {
+        device.run(&["sync"]).says(1, &[path.to_str().unwrap(), &copy, "queue export"]);
+    }
+    assert!(std::fs::read(&copy).unwrap() == bytes, "the copy is what was found");
+    assert!(!std::path::Path::new(&format!("{}.damaged-2", path.display())).exists(), "one copy is enough");
+
+    // Without its first page nothing proves that this is all, and the command says so; it is all.
+    let file = device.home().join("saved.jsonl");
+    device.run(&["queue", "export", "--file", file.to_str().unwrap()]).says(1, &["10 operations", "damaged"]);
+    let saved = std::fs::read_to_string(&file).unwrap();
+    for passage in TEN {
+        assert_eq!(saved.lines().filter(|line| line.contains(&format!("\"{passage}\""))).count(), 1, "{passage}");
+    }
+    assert!(std::fs::read(&path).unwrap() == bytes, "untouched");
+}
+
+#[test]
+fn a_row_that_changed_on_the_disk_is_not_sent_and_the_others_come_out() {
+    let server = Server::start();
+    let device = server.device("hal");
+    device.add(&TEN);
+    let raw = rusqlite::Connection::open(store_file(&device.home())).unwrap();
+    let change = "UPDATE sync_queue SET data = replace(data, 'John 3:16', 'John 3:15')";
+    assert_eq!(raw.execute(change, []).unwrap(), 10, "all are touched, one is changed");
+    drop(raw);
+
+    device.run(&["sync"]).says(1, &["not what was saved", ".damaged-1"]);
+    assert_eq!(server.count("sync_operations WHERE operation LIKE '%John 3:15%'"), 0);
+    device.run(&["queue", "export"]).says(1, &["9 operations", "not what was saved"]);
 }
