@@ -4,10 +4,10 @@
 use jiff::civil::{Date, date};
 use verses_core::display::{first_letters, typed_answer};
 use verses_core::{
-    ApplyContext, CreateVerse, EventKey, MAX_CARD_VERSES, MAX_FUTURE_MS, MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS,
-    MAX_TEXT_BYTES, Operation, OperationId, Profile, RecordReview, ReferenceDisplayMode, Rejection, RejectionCode,
-    TextLookup, UnixMillis, UpdateProfile, UserState, Verse, VerseId, apply, needs_events, parse_passage,
-    verse_id_of_create,
+    ApplyContext, CardEvent, CardEventKind, CreateVerse, EventKey, MAX_CARD_VERSES, MAX_FUTURE_MS, MAX_REFERENCE_BYTES,
+    MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, Operation, OperationId, Profile, RecordReview, ReferenceDisplayMode, Rejection,
+    RejectionCode, TextLookup, UnixMillis, UpdateProfile, UserState, Verse, VerseId, apply, fold_step, needs_events,
+    parse_passage, sorts_before_last, translation_name, verse_id_of_create,
 };
 
 const DAY: i64 = 86_400_000;
@@ -247,5 +247,43 @@ fn two_profiles_become_one_field_by_field_by_the_later_update() {
         let again = into.clone();
         into.merge_profile(&from);
         assert_eq!(into, again, "a second time changes nothing");
+    }
+}
+
+#[test]
+fn a_translation_has_a_name_of_1_to_16_characters_and_a_refusal_shows_the_beginning_of_a_longer_one() {
+    assert_eq!(translation_name(" kjv-1611 ").unwrap(), "KJV-1611");
+    assert_eq!(translation_name("ABCDEFGHIJKLMNOP").unwrap(), "ABCDEFGHIJKLMNOP");
+    for typed in ["", "  ", "ABCDEFGHIJKLMNOPQ", "K_V"] {
+        assert_eq!(translation_name(typed).unwrap_err().code, RejectionCode::ValidationFailed, "{typed:?}");
+    }
+    let refusal = translation_name("abcdefghijklmnopqrstuvwxyz").unwrap_err();
+    assert!(refusal.message.contains("\"abcdefghijklmnopq\""), "{}", refusal.message);
+}
+
+fn reviewed(operation: &str, day: i64) -> CardEvent {
+    let kind = CardEventKind::Reviewed { was_successful: true, review_time_seconds: None, slot: None };
+    let local_date = today().checked_add(jiff::Span::new().days(day)).unwrap();
+    let occurred_at = UnixMillis(NOW + day * DAY);
+    CardEvent { operation_id: id(operation), verse_id: VerseId::of_private_text("x"), occurred_at, local_date, kind }
+}
+
+#[test]
+fn a_card_remembers_the_last_three_dates_with_a_review() {
+    let mut card = None;
+    for day in 0..5_i8 {
+        let next = fold_step(card, &reviewed(&format!("r-{day}"), day.into()));
+        let first = (day - 2).max(0) + 1;
+        let expected: Vec<Date> = (first..=day + 1).map(|day| date(2026, 3, day)).collect();
+        assert_eq!(next.fold.review_dates, expected, "after {} reviews", day + 1);
+        card = Some(next);
+    }
+}
+
+#[test]
+fn an_event_that_comes_again_does_not_sort_before_itself() {
+    let card = fold_step(None, &reviewed("b", 1));
+    for (operation, day, before) in [("b", 1, false), ("a", 1, true), ("c", 1, false), ("z", 0, true)] {
+        assert_eq!(sorts_before_last(&card, &reviewed(operation, day)), before, "{operation}");
     }
 }
