@@ -5,8 +5,8 @@ use batchsync::{
     OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
     Settlement, Signal,
 };
-use verses_protocol::{BatchResponse, Change, ErrorCode, OPERATIONS_PATH};
-use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError};
+use verses_protocol::{BatchResponse, Change, ErrorCode, OPERATIONS_PATH, OperationResult};
+use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError, meta_key};
 
 use crate::clock;
 use crate::error::ClientError;
@@ -124,7 +124,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         self.run.summary.bytes_sent += bytes_sent;
         self.run.summary.bytes_received += answered.response.bytes_received;
         let clock = answered.batch.as_ref().and_then(|b| self.clock_change(b.server_time.0, sent_at, now));
-        let unknown = |r: &verses_protocol::OperationResult| r.code == Some(ErrorCode::UnknownVerse);
+        let unknown = |r: &OperationResult| r.code == Some(ErrorCode::UnknownVerse);
         self.doubts |= answered.batch.as_ref().is_some_and(|b| b.reset) || answered.results.iter().any(unknown);
         let settlement = self.take_answer(now, request_id, &answered);
         for _ in 0..MAX_TRIES {
@@ -227,10 +227,23 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         let corrected = merge.results(rows, results).await?;
         let mut writes = merge.finish().await?;
         writes.extend(recovery);
+        if self.some_were_discarded(results).await? {
+            // The server has them all the same: read from the beginning, the feed brings them back.
+            let key = meta_key::cursor(owner);
+            writes.retain(|change| !matches!(change, StoreChange::PutMeta { key: k, .. } if *k == key));
+            writes.push(StoreChange::DeleteMeta { key });
+        }
         if let Some(latest) = corrected {
             writes.push(self.service.last_stamp_after(owner, rows, latest).await?);
         }
         Ok(writes)
+    }
+
+    /// Whether the user has given up what the server has just accepted. That is refused while a request is under way,
+    /// but for a clock that was set back meanwhile, or another process that has died.
+    async fn some_were_discarded(&self, results: &[OperationResult]) -> Result<bool, ClientError> {
+        let accepted: Vec<String> = results.iter().filter(|r| r.success).map(|r| r.id.clone()).collect();
+        Ok(self.service.store.queued(&accepted).await?.len() < accepted.len())
     }
 
     /// Follows the store's revision as long as only this driver writes; otherwise the queue is loaded anew.
