@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,8 @@ pub(crate) struct World {
     started: Instant,
     /// No faults any more.
     calm: AtomicBool,
+    /// So many devices need the server to live for a while.
+    truces: AtomicU32,
     pub(crate) kills: Tally,
     pub(crate) faults: Tally,
     pub(crate) commands: Tally,
@@ -106,6 +108,7 @@ impl World {
             address,
             started: Instant::now(),
             calm: AtomicBool::new(true),
+            truces: AtomicU32::new(0),
             kills,
             faults: Tally::default(),
             commands: Tally::default(),
@@ -121,6 +124,16 @@ impl World {
     /// Whether there are no faults now.
     pub(crate) fn is_calm(&self) -> bool {
         self.calm.load(Ordering::SeqCst)
+    }
+
+    /// The server is not killed until [`World::end_truce`]; everything else goes on.
+    pub(crate) fn begin_truce(&self) {
+        self.truces.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// This device needs it no more.
+    pub(crate) fn end_truce(&self) {
+        self.truces.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Whether the run has had its kills, or its time is over.
@@ -146,7 +159,7 @@ impl World {
     /// Kills the server, and starts it again after `down`; with a moment, not without killing that start as well.
     pub(crate) fn crash(&self, when: &str, down: Duration, in_start: Option<Duration>) {
         let mut server = self.server.lock().unwrap();
-        if self.is_calm() {
+        if self.is_calm() || self.truces.load(Ordering::SeqCst) > 0 {
             return;
         }
         server.kill();
