@@ -234,7 +234,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             writes.push(StoreChange::DeleteMeta { key });
         }
         if let Some(latest) = corrected {
-            writes.push(self.service.last_stamp_after(owner, rows, latest).await?);
+            let done = |id: &str| results.iter().any(|r| r.success && r.id == id);
+            let done: Vec<&str> = rows.iter().map(|row| row.meta.id.as_str()).filter(|id| done(id)).collect();
+            writes.push(self.service.last_stamp_after(owner, &done, latest).await?);
         }
         Ok(writes)
     }

@@ -2,7 +2,7 @@
 
 use verses_core::UnixMillis;
 use verses_protocol::{CHANGES_PATH, ChangesResponse, ErrorCode, LookupData, OPERATIONS_PATH};
-use verses_store::{LocalStore, QueuedOperation, StoreChange, StoreError, meta_key};
+use verses_store::{LocalStore, StoreChange, StoreError, meta_key};
 
 use crate::answer;
 use crate::error::ClientError;
@@ -36,11 +36,11 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     pub(crate) async fn last_stamp_after(
         &self,
         owner: &str,
-        answered: &[QueuedOperation],
+        done: &[&str],
         corrected: UnixMillis,
     ) -> Result<StoreChange, ClientError> {
         let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
-        let others = waiting.iter().filter(|row| answered.iter().all(|a| a.meta.id != row.meta.id));
+        let others = waiting.iter().filter(|row| done.iter().all(|id| *id != row.meta.id));
         let latest = others.filter_map(|row| stamp_of(&row.data)).max().max(Some(corrected));
         let value = latest.unwrap_or(corrected).0.to_string();
         Ok(StoreChange::PutMeta { key: meta_key::LAST_OCCURRED_AT.into(), value })

@@ -125,7 +125,7 @@ pub struct Mix {
     pub suspend: u32,
     /// Clocks that jump or drift.
     pub clock: u32,
-    /// A full disk.
+    /// A full disk, or an older release that cannot read what is queued.
     pub disk: u32,
     /// The link: partitions, portals, another quality.
     pub link: u32,

@@ -89,6 +89,14 @@ pub enum Step {
         /// Milliseconds.
         ms: u64,
     },
+    /// The application goes back to an older release for a while: what was queued until now has a payload that it cannot
+    /// read.
+    OldRelease {
+        /// Where.
+        device: usize,
+        /// Milliseconds.
+        ms: u64,
+    },
     /// There is no network.
     Partition {
         /// Where.
@@ -273,6 +281,7 @@ impl Draw {
             9 => Step::Suspend { device, ms: self.long() },
             10 if self.rng.random_bool(0.7) => Step::ClockJump { device, ms: self.jump() },
             10 => Step::Drift { device, ppm: self.rng.random_range(-2_000..=2_000) },
+            11 if self.rng.random_bool(0.3) => Step::OldRelease { device, ms: self.rng.random_range(SECOND..HOUR) },
             11 => Step::DiskFull { device, ms: self.rng.random_range(100..MINUTE) },
             12 => self.link(device),
             13 if self.rng.random_bool(0.7) => {

@@ -119,6 +119,7 @@ fn calm_down(world: &Shared) {
         state.offline_until_ms = 0;
         state.portal_until_ms = 0;
         state.full_until_ms = 0;
+        state.old_release_until_ms = 0;
         state.slowness = 1;
         state.dies_in_calls = None;
         state.asleep = false;

@@ -75,11 +75,13 @@ pub enum FaultKind {
     Conflict,
     /// Somebody sent other people's ids.
     Hostile,
+    /// An older release, or a row that it could not read.
+    OldRelease,
 }
 
 impl FaultKind {
     /// Every kind, in order.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::LostRequest,
         Self::LostAnswer,
         Self::DuplicateRequest,
@@ -114,6 +116,7 @@ impl FaultKind {
         Self::QueueFull,
         Self::Conflict,
         Self::Hostile,
+        Self::OldRelease,
     ];
 }
 

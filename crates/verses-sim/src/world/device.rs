@@ -1,18 +1,18 @@
 //! A device: its store, its state, and the processes on it. What a person does with it is in `act`.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use batchsync::{BatchConfig, Delivery};
 use verses_client::{ClientConfig, DataService, Hints, NoTexts, SyncEngine, SyncEvent, SyncOptions};
-use verses_store::MemoryStore;
+use verses_store::{LocalStore, MemoryStore};
 
 use super::clock::SimClock;
 use super::link::SimLink;
 use super::store::SimStore;
 use super::{Shared, World, lock};
 use crate::broken;
-use crate::checks::Seen;
+use crate::checks::{Seen, at_once};
 use crate::kernel::Owner;
 use crate::params::ClientParams;
 use crate::plan::Act;
@@ -42,6 +42,9 @@ pub(crate) struct DeviceState {
     pub(crate) offline_until_ms: u64,
     pub(crate) portal_until_ms: u64,
     pub(crate) full_until_ms: u64,
+    /// Rows of a later release, and until when the older one runs.
+    pub(crate) unreadable: BTreeSet<String>,
+    pub(crate) old_release_until_ms: u64,
     pub(crate) slowness: u64,
     /// The processes end at this call of the store.
     pub(crate) dies_in_calls: Option<u32>,
@@ -169,6 +172,16 @@ impl World {
         drop(state);
         self.kernel.note(|| format!("device {device}: all processes killed"));
         self.seen(&Seen::Killed { device });
+    }
+
+    /// What is queued now cannot be read until `until_ms`. Every process ends for the change of the release.
+    pub(crate) fn old_release(&self, device: usize, until_ms: u64) {
+        self.fault(FaultKind::OldRelease);
+        self.kill(device);
+        let rows = at_once(self.devices[device].rows().queue_metas(None, u32::MAX)).unwrap_or_default();
+        let mut state = lock(&self.devices[device].state);
+        state.unreadable = rows.into_iter().map(|meta| meta.id).collect();
+        state.old_release_until_ms = until_ms;
     }
 
     /// Puts a device to sleep for `ms`.

@@ -52,6 +52,7 @@ impl World {
                 state.drift_ppm = ppm;
                 state.drifts_from_ms = now;
             }
+            Step::OldRelease { device, ms } => world.old_release(device, now_ms + ms),
             Step::DiskFull { device, ms } => lock(&world.devices[device].state).full_until_ms = now_ms + ms,
             Step::Partition { device, ms } => {
                 lock(&world.devices[device].state).offline_until_ms = now_ms + ms;

@@ -56,6 +56,23 @@ impl SimStore {
         self.world.kernel.now_ms() < until
     }
 
+    /// An older release names the first row that it cannot read.
+    fn readable(&self, rows: Vec<QueuedOperation>) -> Result<Vec<QueuedOperation>, StoreError> {
+        let state = lock(&self.world.devices[self.device].state);
+        if state.old_release_until_ms <= self.world.kernel.now_ms() {
+            return Ok(rows);
+        }
+        match rows.iter().find(|row| state.unreadable.contains(&row.meta.id)) {
+            Some(row) => {
+                let (id, known) = (row.meta.id.clone(), verses_store::PAYLOAD_VERSION);
+                drop(state);
+                self.world.fault(FaultKind::OldRelease);
+                Err(StoreError::NewerPayload { id, found: known + 1, known })
+            }
+            None => Ok(rows),
+        }
+    }
+
     async fn commit_now(&self, base: Option<Revision>, changes: Vec<StoreChange>) -> Result<Committed, StoreError> {
         let inner = self.inner();
         let before = broken::commit_may_be_lost(&self.world).then(|| inner.fork());
@@ -128,7 +145,12 @@ impl LocalStore for SimStore {
 
     async fn queued(&self, ids: &[QueueId]) -> Result<Vec<QueuedOperation>, StoreError> {
         self.call(8).await;
-        Ok(broken::read_queued(&self.world, self.device, self.inner().queued(ids).await?))
+        self.readable(broken::read_queued(&self.world, self.device, self.inner().queued(ids).await?))
+    }
+
+    async fn queue_of(&self, owner: &str, failed_only: bool, limit: u32) -> Result<Vec<QueuedOperation>, StoreError> {
+        self.call(21).await;
+        self.readable(self.inner().queue_of(owner, failed_only, limit).await?)
     }
 
     async fn queue_metas(&self, after: Option<QueuePosition>, limit: u32) -> Result<Vec<QueuedMeta>, StoreError> {
@@ -148,7 +170,6 @@ impl LocalStore for SimStore {
         18 review_logs(owner: &str, limit: u32) -> Vec<StoredEvent>;
         19 profile(owner: &str) -> Profile;
         20 queued_for_entity(owner: &str, entity: &str) -> Vec<QueuedMeta>;
-        21 queue_of(owner: &str, failed_only: bool, limit: u32) -> Vec<QueuedOperation>;
         22 queue_totals(owner: &str) -> QueueTotals;
         23 queue_owners() -> Vec<(Owner, QueueTotals)>;
         24 journal(limit: u32) -> Vec<JournalEntry>;
