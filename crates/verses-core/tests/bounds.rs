@@ -4,10 +4,10 @@
 use jiff::civil::{Date, date};
 use verses_core::display::{first_letters, typed_answer};
 use verses_core::{
-    ApplyContext, CardEvent, CardEventKind, CreateVerse, EventKey, MAX_CARD_VERSES, MAX_FUTURE_MS, MAX_REFERENCE_BYTES,
-    MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, Operation, OperationId, Profile, RecordReview, ReferenceDisplayMode, Rejection,
-    RejectionCode, TextLookup, UnixMillis, UpdateProfile, UserState, Verse, VerseId, apply, fold_step, needs_events,
-    parse_passage, sorts_before_last, translation_name, verse_id_of_create,
+    ApplyContext, Book, CardEvent, CardEventKind, CreateVerse, EventKey, MAX_CARD_VERSES, MAX_FUTURE_MS,
+    MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, Operation, OperationId, Profile, RecordReview,
+    ReferenceDisplayMode, Rejection, RejectionCode, TextLookup, UnixMillis, UpdateProfile, UserState, Verse, VerseId,
+    apply, fold_step, needs_events, parse_passage, sorts_before_last, translation_name, verse_id_of_create,
 };
 
 const DAY: i64 = 86_400_000;
@@ -286,4 +286,13 @@ fn an_event_that_comes_again_does_not_sort_before_itself() {
     for (operation, day, before) in [("b", 1, false), ("a", 1, true), ("c", 1, false), ("z", 0, true)] {
         assert_eq!(sorts_before_last(&card, &reviewed(operation, day)), before, "{operation}");
     }
+}
+
+#[test]
+fn after_each_book_comes_the_next_and_after_the_last_none() {
+    let books: Vec<Book> = Book::all().collect();
+    for pair in books.windows(2) {
+        assert_eq!(pair[0].next(), Some(pair[1]));
+    }
+    assert_eq!(books.last().and_then(|book| book.next()), None);
 }

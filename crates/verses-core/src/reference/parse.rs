@@ -414,7 +414,7 @@ impl Parser<'_> {
         let chapter_name = Point { book, chapter, verse: None };
         let Some(verse) = found else {
             let place = if has_one_chapter(book) { book.name().to_owned() } else { chapter_name.name() };
-            let wrong = if number == u32::MAX { "that many".to_owned() } else { format!("no verse {number}") };
+            let wrong = if number == u32::MAX { "not that many".to_owned() } else { format!("no verse {number}") };
             let message = format!("{place} has {count} verses, {wrong}");
             return Err(PassageError::new(E::NoSuchVerse, message).at(self.span_of_number()));
         };
@@ -425,7 +425,7 @@ impl Parser<'_> {
         if self.is_word(0, &["f", "ff", "et"]) {
             let end = if self.is_word(0, &["f"]) { verse.saturating_add(1).min(count) } else { count };
             let message = format!("{:?} does not say where the passage ends: write its last verse", self.rest());
-            let suggestion = format!("{}-{end}", point.name());
+            let suggestion = if end == verse { point.name() } else { format!("{}-{end}", point.name()) };
             return Err(PassageError::new(E::OpenEnded, message).at(self.span(1)).suggest(Some(suggestion)));
         }
         Ok(point)
