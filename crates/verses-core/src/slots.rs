@@ -1,7 +1,7 @@
 //! Slots: on which day a weekly, biweekly or monthly card comes up, and which day is least loaded.
 
 use jiff::Span;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Date;
 
 use crate::{Card, Phase, Slot, VerseId};
 
@@ -115,10 +115,4 @@ pub fn first_match(phase: Phase, slot: Option<Slot>, from: Date) -> Date {
         .filter_map(|days| from.checked_add(Span::new().days(days)).ok())
         .find(|date| matches(*date))
         .unwrap_or(from)
-}
-
-/// The weekday of a slot number, for display.
-#[must_use]
-pub fn weekday(day_of_week: i8) -> Option<Weekday> {
-    Weekday::from_sunday_one_offset(day_of_week).ok()
 }

@@ -7,7 +7,7 @@ use verses_core::{
     ApplyContext, Book, CardEvent, CardEventKind, CreateVerse, EventKey, MAX_CARD_VERSES, MAX_FUTURE_MS,
     MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, Operation, OperationId, Profile, RecordReview,
     ReferenceDisplayMode, Rejection, RejectionCode, TextLookup, UnixMillis, UpdateProfile, UserState, Verse, VerseId,
-    apply, fold_step, needs_events, parse_passage, slots, sorts_before_last, translation_name, verse_id_of_create,
+    apply, fold_step, needs_events, parse_passage, sorts_before_last, translation_name, verse_id_of_create,
 };
 
 const DAY: i64 = 86_400_000;
@@ -295,12 +295,4 @@ fn after_each_book_comes_the_next_and_after_the_last_none() {
         assert_eq!(pair[0].next(), Some(pair[1]));
     }
     assert_eq!(books.last().and_then(|book| book.next()), None);
-}
-
-#[test]
-fn days_of_the_week_are_numbered_from_sunday() {
-    use jiff::civil::Weekday::{Monday, Saturday, Sunday};
-    for (number, day) in [(0, None), (1, Some(Sunday)), (2, Some(Monday)), (7, Some(Saturday)), (8, None)] {
-        assert_eq!(slots::weekday(number), day, "{number}");
-    }
 }
