@@ -6,6 +6,7 @@
 
 mod bulk;
 mod database;
+mod file;
 mod migrate;
 mod rows;
 #[cfg(test)]

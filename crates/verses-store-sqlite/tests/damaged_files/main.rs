@@ -212,14 +212,14 @@ fn bytes_that_changed_on_any_page_never_change_what_is_sent() {
 }
 
 #[test]
-fn a_file_cut_short_is_damaged_or_whole() {
+fn a_file_cut_short_is_damaged() {
     let (good, _) = homes();
     let trial = Trial::new();
     let mut tally: BTreeMap<Came, u32> = BTreeMap::new();
     for at in (1..good.file.len()).step_by(PAGE / 2 - 1) {
         let bytes = Bytes { file: good.file[..at].to_vec(), log: None };
         let came = trial.run(&bytes);
-        assert!(came != Came::DiffersElsewhere, "cut at {at}: {came:?}");
+        assert!(matches!(came, Came::Refused | Came::Found), "cut at {at}: {came:?}");
         *tally.entry(came).or_default() += 1;
     }
     println!("{tally:?}");

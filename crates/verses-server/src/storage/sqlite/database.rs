@@ -67,6 +67,7 @@ impl Database {
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let file = path.display().to_string();
         let named = |error: rusqlite::Error| named(&file, error.into());
+        super::file::check(path).map_err(named)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let writer = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_CREATE).map_err(named)?;
         configure(&writer).map_err(named)?;
@@ -193,15 +194,19 @@ impl Database {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.writer = None;
-        self.readers = None;
         let this = thread::current().id();
-        for handle in self.handles.drain(..) {
+        let wait = |handle: JoinHandle<()>| {
             // The last handle may go inside a job: a thread cannot wait for itself, and ends right after.
             if handle.thread().id() != this {
                 let _ = handle.join();
             }
-        }
+        };
+        // The writer was started first and goes last: the last connection moves the log into the file, and of two that
+        // close at once each leaves that to the other.
+        self.readers = None;
+        self.handles.drain(self.handles.len().min(1)..).for_each(wait);
+        self.writer = None;
+        self.handles.drain(..).for_each(wait);
     }
 }
 
