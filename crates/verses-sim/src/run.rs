@@ -187,8 +187,11 @@ async fn everything(world: &Shared, device: usize, retry: bool) -> Result<(), Cl
     let service = World::service(world, device);
     let home = lock(&world.devices[device].state).belongs_to.unwrap_or(device % world.params.users);
     // Whoever did something here comes back to this device: a server that lost it gets it back then.
-    let mut users = lock(&world.checks).facts.users_of(device, world.params.users);
-    users.retain(|user| *user != home);
+    let made = lock(&world.checks).facts.users_of(device, world.params.users);
+    let parked = service.store().queue_owners().await?;
+    let waits = |user: usize| parked.iter().any(|(owner, _)| *owner == user_id(user).to_string());
+    let mut users: Vec<usize> =
+        (0..world.params.users).filter(|user| *user != home && (made.contains(user) || waits(*user))).collect();
     users.push(home);
     for user in users {
         crate::world::act::sign_in(world, device, &service, user).await?;
