@@ -40,6 +40,8 @@ struct ExchangeState {
     answer: Option<Answered>,
     waiter: Option<TaskId>,
     done: bool,
+    /// Bytes of the answer are on their way: however long they take, there is no silence.
+    moving: bool,
     first_byte_ms: u64,
 }
 
@@ -214,7 +216,12 @@ impl World {
 
     fn stall(world: &Shared, exchange: &Arc<Exchange>, after_ms: u64) {
         let error = TransportError::Stalled { server: "the simulated server".into(), seconds: STALL_MS / 1_000 };
-        Self::answer(world, exchange, after_ms, Err(error));
+        let (shared, exchange) = (Arc::clone(world), Arc::clone(exchange));
+        world.kernel.after(after_ms, move || {
+            if !lock(&exchange.state).moving {
+                Self::answer(&shared, &exchange, 0, Err(error));
+            }
+        });
     }
 
     /// Brings an answer to the device, if it still waits for one.
@@ -262,34 +269,21 @@ impl World {
             Fate { link: lock(&world.link).clone(), slowness: state.slowness }
         };
         let way = world.way_ms(&fate, answer.body.len() as u64);
-        lock(&exchange.state).first_byte_ms = way.min(60_000);
+        {
+            let mut state = lock(&exchange.state);
+            state.first_byte_ms = way.min(60_000);
+            state.moving = true;
+        }
         if kernel.chance(fate.link.cut) && !answer.body.is_empty() {
             world.fault(FaultKind::Cut);
             return Self::cut(world, exchange, way, answer);
         }
         if kernel.chance(fate.link.drip) {
             world.fault(FaultKind::Drip);
-            // Bytes keep coming: the stall timer of the exchange is for silence only, so it must not end this one.
-            let mut state = lock(&exchange.state);
-            if !state.done {
-                state.done = true;
-                drop(state);
-                let after_ms = way + kernel.below(120_000);
-                Self::drip(world, exchange, after_ms, answer);
-            }
-            return;
+            return Self::answer(world, exchange, way + kernel.below(120_000), Ok(answer));
         }
         let held = if kernel.chance(fate.link.reorder) { kernel.below(5_000) } else { 0 };
         Self::answer(world, exchange, way + held, Ok(answer));
-    }
-
-    /// The slow answer, in full, after a long while.
-    fn drip(world: &Shared, exchange: &Arc<Exchange>, after_ms: u64, answer: Response) {
-        let (shared, exchange) = (Arc::clone(world), Arc::clone(exchange));
-        world.kernel.after(after_ms, move || {
-            lock(&exchange.state).done = false;
-            Self::answer(&shared, &exchange, 0, Ok(answer));
-        });
     }
 
     fn cut(world: &Shared, exchange: &Arc<Exchange>, way: u64, mut answer: Response) {
