@@ -135,7 +135,7 @@ const WAITS: [Option<u64>; 6] = [None, None, Some(0), Some(1_000), Some(HOUR_MS)
 
 impl Mangled {
     fn new(link: Link, choices: &[u8]) -> Self {
-        Self(Arc::new(Mutex::new(State { link, choices: choices.to_vec().into_iter(), answered: BTreeSet::new() })))
+        Self(Arc::new(Mutex::new(State { link, choices: Vec::from(choices).into_iter(), answered: BTreeSet::new() })))
     }
 
     /// From here on the server's answers come through as they are.

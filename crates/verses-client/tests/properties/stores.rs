@@ -92,7 +92,7 @@ fn start_over<S: LocalStore>(store: &S, owner: &str) {
                 Step::Wait { .. } => break,
             }
         }
-        drop(engine.progress(now));
+        let _ = engine.progress(now);
     }
 }
 
