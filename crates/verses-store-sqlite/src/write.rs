@@ -86,14 +86,17 @@ struct Write<'c> {
     journal_grew: bool,
 }
 
+/// The counters. A damaged one that stands before rows of the queue goes on behind them: a position is given out once.
+const STATE: &str = "SELECT revision, max(last_position, \
+    coalesce((SELECT max(position) FROM sync_queue WHERE position < 4611686018427387903), 0)) FROM store_state";
+
 impl<'c> Write<'c> {
     /// Begins as the one writer of the file, so that nothing read here can change before the commit.
     fn begin(connection: &'c mut Connection) -> Result<Self, Fault> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         migrate::refuse_newer(migrate::version(&transaction)?)?;
-        let (revision, last_position): (i64, i64) = transaction
-            .prepare_cached("SELECT revision, last_position FROM store_state")?
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (revision, last_position): (i64, i64) =
+            transaction.prepare_cached(STATE)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         // Both only count up from 0, so whatever else stands there is damage; counting on from it could start anew.
         if [revision, last_position].iter().any(|count| !(0..i64::MAX / 2).contains(count)) {
             return Err(Fault::row("store_state", format!("no store counts to {revision} or {last_position}")));
