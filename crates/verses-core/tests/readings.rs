@@ -358,6 +358,10 @@ const NAMES: &[&str] = &[
     "a 1",
     "b",
     "1",
+    "2 nd Cor 5:17",
+    "John 3:16; 2nd Cor 5:17",
+    "2 IICor 5:17",
+    "1 IIJohn 1:9",
 ];
 
 /// Characters that come with copied text.
