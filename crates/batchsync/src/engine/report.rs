@@ -122,7 +122,7 @@ impl Engine {
             // When the network, the session or the user comes back is not known.
             _ => return None,
         };
-        Some(waiting.unsigned_abs() + (each * progress.pending as f64) as u64)
+        Some(waiting.unsigned_abs().saturating_add((each * progress.pending as f64) as u64))
     }
 
     /// Why an operation is not done yet; `None` if it is not queued.
