@@ -22,7 +22,7 @@ const PAGE: usize = 4096;
 const TRANSACTIONS: u64 = 23;
 
 /// Damages per page of the file.
-const PER_PAGE: usize = 5;
+const PER_PAGE: usize = 8;
 
 /// Numbers for choosing damage; the same in every run.
 struct Draw(u64);
@@ -144,6 +144,8 @@ impl Trial {
                 Came::Found
             }
             Ok(contents) if contents == self.expected => Came::Same,
+            // Reading a row by its id has said so.
+            Ok(_) if queued.iter().any(Result::is_err) => Came::Found,
             Ok(_) => {
                 assert_eq!(
                     queued.iter().flatten().flatten().count(),
