@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use batchsync::{JournalEntry, QueuePosition, QueuedMeta};
@@ -222,10 +223,34 @@ fn check_counts(connection: &Connection) -> Result<(), Fault> {
 pub(crate) fn queued(connection: &Connection, ids: &[String]) -> Result<Vec<QueuedOperation>, Fault> {
     let snapshot = connection.unchecked_transaction()?;
     let mut found = Vec::with_capacity(ids.len());
+    let mut missing = BTreeSet::new();
     for id in ids {
-        found.extend(one(&snapshot, &QUEUED, [id], rows::queued)?);
+        match one(&snapshot, &QUEUED, [id], rows::queued)? {
+            Some(row) => found.push(row),
+            None => {
+                missing.insert(id.as_str());
+            }
+        }
     }
+    check_missing(&snapshot, &missing)?;
     Ok(found)
+}
+
+/// An id that the index does not know has left the queue, or the index is damaged: then its operation would never be sent,
+/// and nobody would notice. Seldom asked, so all rows may be looked at.
+fn check_missing(connection: &Connection, missing: &BTreeSet<&str>) -> Result<(), Fault> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut statement = connection.prepare_cached("SELECT id FROM sync_queue NOT INDEXED")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get_ref(0)?.as_str().map_err(|error| Fault::row("an operation", error))?;
+        if missing.contains(id) {
+            return Err(Fault::row(format!("operation {id}"), "the index of the queue does not lead to it"));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn queued_for_entity(connection: &Connection, owner: &str, entity: &str) -> Result<Vec<QueuedMeta>, Fault> {
