@@ -7,7 +7,8 @@ use verses_core::{
     ApplyContext, Book, CardEvent, CardEventKind, CreateVerse, EventKey, MAX_CARD_VERSES, MAX_FUTURE_MS,
     MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, Operation, OperationId, Profile, RecordReview,
     ReferenceDisplayMode, Rejection, RejectionCode, TextLookup, UnixMillis, UpdateProfile, UserState, Verse, VerseId,
-    apply, fold_step, needs_events, parse_passage, sorts_before_last, translation_name, verse_id_of_create,
+    apply, fold_step, needs_events, parse_passage, parse_passages, sorts_before_last, translation_name,
+    verse_id_of_create,
 };
 
 const DAY: i64 = 86_400_000;
@@ -72,6 +73,15 @@ fn the_bounds_are_those_the_documents_name() {
     assert_eq!(MAX_FUTURE_MS, 300_000, "five minutes");
     assert_eq!((MAX_TEXT_BYTES, MAX_REFERENCE_BYTES), (32_768, 500));
     assert_eq!((MAX_CARD_VERSES, MAX_REVIEW_SECONDS), (500, 86_400));
+}
+
+#[test]
+fn a_list_of_64_kibibytes_is_read_and_a_longer_one_is_not() {
+    assert_eq!(MAX_INPUT_BYTES, 65_536);
+    for (bytes, read) in [(65_536, true), (65_537, false)] {
+        let list = format!("John 3:16{}", " ".repeat(bytes - 9));
+        assert_eq!(parse_passages(&list).is_ok(), read, "{bytes}");
+    }
 }
 
 #[test]
