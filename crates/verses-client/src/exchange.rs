@@ -13,6 +13,7 @@ use crate::error::ClientError;
 use crate::merge::Merge;
 use crate::observe::SyncEvent;
 use crate::platform::Platform;
+use crate::recovery;
 use crate::results::{BatchOperationResult, DualWriteError};
 use crate::sync::SyncEngine;
 use crate::transport::{Method, Request, SendProgress, Transport};
@@ -132,10 +133,14 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let base = self.service.store.revision().await?;
             let mut changes: Vec<StoreChange> = settlement.changes.iter().cloned().map(StoreChange::Queue).collect();
             changes.extend(clock.clone());
-            changes.extend(self.take_over(owner, rows, &answered).await?);
+            let taken_over = self.take_over(owner, rows, &answered).await?;
+            let frees = recovery::free_some(&taken_over);
+            changes.extend(taken_over);
             match self.service.store.commit(Some(base), changes).await {
                 Ok(committed) => {
-                    self.saw(base, committed.revision);
+                    if !frees {
+                        self.saw(base, committed.revision);
+                    }
                     self.renewals = 0;
                     self.answered = true;
                     self.note_pulled(answered.batch.as_ref());

@@ -9,7 +9,7 @@ use crate::error::ClientError;
 use crate::merge::Merge;
 use crate::observe::SyncEvent;
 use crate::platform::Platform;
-use crate::recovery::Recovered;
+use crate::recovery::{self, Recovered};
 use crate::results::PullResult;
 use crate::service::DataService;
 use crate::sync::SyncEngine;
@@ -155,13 +155,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             merge.changes(&page.changes).await?;
             merge.cursor(&page.cursor);
             let mut changes = merge.finish().await?;
-            changes.extend(self.service.note_page(owner, starts_over, &page.changes, &[]).await?);
+            let noted = self.service.note_page(owner, starts_over, &page.changes, &[]).await?;
+            let frees = recovery::free_some(&noted);
+            changes.extend(noted);
             changes.extend(clock.clone());
             changes.extend(listed.changes.iter().cloned().map(StoreChange::Queue));
             match self.service.store.commit(Some(base), changes).await {
                 Ok(committed) => {
                     self.saw(base, committed.revision);
-                    self.stale = before;
+                    self.stale = before || frees;
                     self.record(&listed, &[]);
                     return Ok(());
                 }

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use batchsync::{OperationStatus, QueuedMeta};
+use batchsync::{EntityKey, FailureReason, OperationStatus, QueueChange, QueuedMeta};
 use verses_core::Operation;
-use verses_protocol::{Change, OperationResult};
+use verses_protocol::{Change, ErrorCode, OperationResult};
 use verses_store::{
     LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
 };
@@ -44,6 +44,17 @@ pub(crate) enum Recovered {
     /// the server lost it or has it from before. Offering it at once would be answered "duplicate" for ever in the
     /// second case.
     ReadAgain,
+}
+
+/// Whether an operation failed because the server did not know its verse.
+fn wants_its_verse(status: &OperationStatus) -> bool {
+    let OperationStatus::Failed(failure) = status else { return false };
+    failure.reason == FailureReason::RetriesExhausted && failure.code == ErrorCode::UnknownVerse.as_str()
+}
+
+/// Whether these writes change rows of the queue beside the engine: it must then read them anew.
+pub(crate) fn free_some(writes: &[StoreChange]) -> bool {
+    writes.iter().any(|change| matches!(change, StoreChange::Queue(QueueChange::Renew { .. })))
 }
 
 fn put_ids(key: String, ids: &BTreeSet<String>) -> StoreChange {
@@ -109,7 +120,27 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             listed.extend(behind.iter().filter(|r| r.success).map(|r| r.id.clone()));
             writes.push(put_ids(recovery_key(owner), &listed));
         }
+        let created = changes.iter().filter(|c| matches!(c.operation, Operation::CreateVerse(_)));
+        let created = created.filter_map(|c| c.verse.as_ref().map(|verse| verse_entity(verse.id))).collect();
+        writes.extend(self.freed_by(owner, &created).await?);
         Ok(writes)
+    }
+
+    /// What failed for want of a verse is tried again once the server has the verse, or is offered it.
+    async fn freed_by(&self, owner: &str, created: &BTreeSet<EntityKey>) -> Result<Vec<StoreChange>, ClientError> {
+        if created.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut freed = Vec::new();
+        for QueuedOperation { meta, .. } in self.store.queue_of(owner, true, u32::MAX).await? {
+            if created.contains(&meta.entity) && wants_its_verse(&meta.status) {
+                let (id, status, ever_sent) = (meta.id.clone(), OperationStatus::Pending, meta.ever_sent);
+                freed.push(StoreChange::Queue(QueueChange::SetStatus { id, status, retry_count: 0, ever_sent }));
+                let queued_at = self.platform.now_ms();
+                freed.push(StoreChange::Queue(QueueChange::Renew { id: meta.id, queued_at }));
+            }
+        }
+        Ok(freed)
     }
 
     /// After the last page of the feed: queues again what the server has lost.
@@ -144,13 +175,13 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 
     /// What waits or has failed about a verse whose creation is offered again goes behind it: it could not be applied
-    /// before.
+    /// before. What failed for want of it waits again.
     async fn behind_their_creations(
         &self,
         owner: &str,
         offered: &[StoreChange],
     ) -> Result<Vec<StoreChange>, ClientError> {
-        let mut moved = Vec::new();
+        let (mut moved, mut created) = (Vec::new(), BTreeSet::new());
         for change in offered {
             let StoreChange::Enqueue(new) = change else { continue };
             let QueuedOperation { meta, data, .. } = &new.operation;
@@ -159,8 +190,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
                 let waiting =
                     waiting.into_iter().filter(|row| !matches!(row.status, OperationStatus::Processing { .. }));
                 moved.extend(waiting.map(|row| StoreChange::MoveToEnd { id: row.id }));
+                created.insert(meta.entity.clone());
             }
         }
+        moved.extend(self.freed_by(owner, &created).await?);
         Ok(moved)
     }
 

@@ -68,6 +68,44 @@ async fn reviews_of_a_verse_that_was_lost_wait_for_it_instead_of_failing() {
     }
 }
 
+/// A review of a verse that the server has lost, refused for want of it until it failed: the feed did not answer meanwhile.
+async fn review_that_failed_for_want_of_its_verse(device: &Device) {
+    let verse = device.cards().await[0].verse_id;
+    device.service.record_review(verse, true, None).await.unwrap();
+    device.link.always(Route::Changes, Fault::Unavailable);
+    device.engine().await.process_batch_queue(patient()).await.unwrap();
+    device.link.stop_faults();
+    let rows = device.store.queue_of(&device.user().await, true, 10).await.unwrap();
+    let failures: Vec<_> = rows.iter().map(|row| &row.meta.status).collect();
+    assert!(matches!(failures[..], [OperationStatus::Failed(f)] if f.code == "unknown_verse"), "{failures:?}");
+}
+
+#[tokio::test]
+async fn a_review_that_failed_for_want_of_its_verse_is_sent_again_behind_it() {
+    let (_, server, device) = signed_up().await;
+    let empty = server.backup();
+    add(&device, &["John 3:16"]).await;
+    device.sync().await;
+    server.restore(empty);
+    review_that_failed_for_want_of_its_verse(&device).await;
+    assert_whole(&server, &[&device], 2).await;
+}
+
+#[tokio::test]
+async fn a_review_that_failed_for_want_of_its_verse_is_sent_again_when_another_device_has_brought_it() {
+    let (world, server, one) = signed_up().await;
+    let two = second_device(&server, &world).await;
+    let empty = server.backup();
+    add(&one, &["John 3:16"]).await;
+    one.sync().await;
+    two.sync().await;
+    server.restore(empty);
+    review_that_failed_for_want_of_its_verse(&one).await;
+    two.sync().await;
+    assert_eq!(server.history(&two.user().await).len(), 1);
+    assert_whole(&server, &[&one, &two], 2).await;
+}
+
 #[tokio::test]
 async fn an_expired_operation_that_is_retried_is_sent_by_the_next_process() {
     let (world, server, device) = signed_up().await;
