@@ -1,6 +1,6 @@
 //! Invariant 4: within one entity operations take effect in the order the user made them. Looked at in the server's
 //! history, device by device, as long as nothing failed and was retried and nothing had to be offered again; and in the
-//! stamps that decide the fold.
+//! stamps that decide the fold. What the user gave up may reach the server all the same, at any time.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use verses_core::Operation;
 
 use super::{Checker, Finding, Seen, wrong};
-use crate::facts::{Facts, key_of};
+use crate::facts::{Facts, Made, key_of};
 use crate::world::World;
 
 /// User, device and entity; the last operation made on it that took effect, and its stamp.
@@ -38,10 +38,8 @@ impl Checker for InOrder {
                 let owner = user.to_string();
                 for entry in &writes.ledger {
                     let id = entry.operation_id.as_str();
-                    let Some(made) = facts.made.get(&key_of(id)).filter(|made| !made.disturbed && made.owner == owner)
-                    else {
-                        continue;
-                    };
+                    let judged = |made: &&Made| !made.disturbed && !made.discarded && made.owner == owner;
+                    let Some(made) = facts.made.get(&key_of(id)).filter(judged) else { continue };
                     // Accepted a second time, by a server that had lost it: a copy of the first request may come hours
                     // late, and a stamp that must be corrected is corrected to then.
                     if facts.accepted.contains_key(&key_of(id)) {
