@@ -8,6 +8,7 @@ use std::future::Future;
 
 use verses_core::{Card, CardEvent, OperationId, OperationKind, Profile, UnixMillis, Verse, VerseId};
 
+mod columns;
 #[doc(hidden)]
 pub mod conformance;
 pub mod memory;
@@ -93,8 +94,8 @@ pub struct Writes {
     pub profile: Option<Profile>,
 }
 
-/// The pure part of a transaction.
-pub trait Decision: Send + 'static {
+/// The pure part of a transaction. A backend may begin again and ask a second time, when the database gave a transaction up.
+pub trait Decision: Send + Sync + 'static {
     /// What the caller gets back.
     type Answer: Send + 'static;
 
@@ -102,7 +103,7 @@ pub trait Decision: Send + 'static {
     fn wants_events(&self, loaded: &Loaded) -> BTreeSet<VerseId>;
 
     /// Decides everything from what was loaded.
-    fn decide(self, loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer);
+    fn decide(&self, loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer);
 }
 
 impl Writes {

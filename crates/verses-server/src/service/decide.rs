@@ -18,7 +18,7 @@ use super::replay;
 use crate::storage::{Decision, LedgerEntry, Loaded, StorageError, Wanted, Writes};
 
 /// An operation with everything that had to be known before the transaction.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Prepared {
     /// Where it stood in the request.
     pub(super) position: usize,
@@ -134,8 +134,8 @@ impl Decision for BatchDecision {
         verses_core::needs_events(&state, operations, self.now)
     }
 
-    fn decide(self, mut loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Decided) {
-        let mut operations = self.operations;
+    fn decide(&self, mut loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Decided) {
+        let mut operations = self.operations.clone();
         date_as_in_catalogue(&mut operations, &loaded);
         // A text of the catalogue that this user never added is not the user's: what others added must make no
         // difference to what happens here.

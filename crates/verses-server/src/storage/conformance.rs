@@ -148,7 +148,7 @@ struct Decide<F> {
 
 impl<F, A> Decision for Decide<F>
 where
-    F: FnOnce(Loaded, BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, A) + Send + 'static,
+    F: Fn(Loaded, BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, A) + Send + Sync + 'static,
     A: Send + 'static,
 {
     type Answer = A;
@@ -157,7 +157,7 @@ where
         self.events.clone()
     }
 
-    fn decide(self, loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, A) {
+    fn decide(&self, loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, A) {
         (self.decide)(loaded, events)
     }
 }
@@ -167,7 +167,7 @@ where
 /// # Errors
 /// Those of the storage.
 pub async fn write<S: Storage>(storage: &S, user: UserId, writes: Writes) -> Result<(), StorageError> {
-    let decision = Decide { events: BTreeSet::new(), decide: move |_, _| (writes, ()) };
+    let decision = Decide { events: BTreeSet::new(), decide: move |_, _| (writes.clone(), ()) };
     storage.transact(user, Wanted::default(), decision).await
 }
 

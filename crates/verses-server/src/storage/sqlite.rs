@@ -21,6 +21,7 @@ use verses_core::{CardEvent, Profile, Verse, VerseId};
 
 pub use self::database::Database;
 pub use self::migrate::Migration;
+use super::columns::{self, check_sequence};
 use super::{Chain, Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
 
 const MIGRATIONS: &[Migration] =
@@ -255,17 +256,7 @@ fn write(connection: &Connection, user: UserId, writes: &Writes) -> Result<(), S
     rows::upsert_own_verses(connection, user, &writes.own_verses)?;
     rows::upsert_catalogue(connection, &writes.catalogue)?;
     if let Some(profile) = &writes.profile {
-        connection.prepare_cached(SET_PROFILE_SQL)?.execute((user.as_bytes(), rows::json(profile)?))?;
-    }
-    Ok(())
-}
-
-fn check_sequence(last_seq: u64, writes: &Writes) -> Result<(), StorageError> {
-    for (entry, expected) in writes.ledger.iter().zip(last_seq + 1..) {
-        if entry.seq != expected {
-            let text = format!("sequence number {} written where {expected} is next", entry.seq);
-            return Err(StorageError::Failed(text));
-        }
+        connection.prepare_cached(SET_PROFILE_SQL)?.execute((user.as_bytes(), columns::to_json(profile)?))?;
     }
     Ok(())
 }
@@ -279,7 +270,7 @@ fn position(connection: &Connection, user: UserId) -> Result<(u64, Chain), Stora
 fn profile(connection: &Connection, user: UserId) -> Result<Profile, StorageError> {
     let mut statement = connection.prepare_cached(PROFILE_SQL)?;
     let text: Option<String> = statement.query_row([user.as_bytes()], |row| row.get(0)).optional()?;
-    text.map_or_else(|| Ok(Profile::default()), |text| rows::from_json(&text, "profile"))
+    text.map_or_else(|| Ok(Profile::default()), |text| columns::from_json(&text, "profile"))
 }
 
 fn ledger_page(connection: &Connection, user: UserId, after: u64, limit: u32) -> Result<LedgerPage, StorageError> {

@@ -169,7 +169,7 @@ impl Decision for Look {
         self.0.clone()
     }
 
-    fn decide(self, _: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer) {
+    fn decide(&self, _: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer) {
         (Writes::default(), events)
     }
 }

@@ -104,7 +104,7 @@ impl<D: Decision> Decision for Watched<D> {
         self.inner.wants_events(loaded)
     }
 
-    fn decide(self, loaded: Loaded, mut events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer) {
+    fn decide(&self, loaded: Loaded, mut events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Self::Answer) {
         if self.broken == Some(Broken::NoRefold) {
             events.values_mut().for_each(|of_card| of_card.truncate(1));
         }

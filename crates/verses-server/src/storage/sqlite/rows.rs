@@ -2,11 +2,11 @@
 
 use jiff::civil::Date;
 use rusqlite::{Connection, Row};
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
-use verses_core::{Card, CardEvent, CardEventKind, OperationId, OperationKind, Phase, UnixMillis, Verse, VerseId};
+use verses_core::{Card, CardEvent, OperationId, OperationKind, UnixMillis, Verse, VerseId};
 
 use super::bulk::{BulkInsert, RowBinder};
+use crate::storage::columns::{self, damaged, from_json, named, phase_name, phase_of, to_json};
 use crate::storage::{Chain, FeedEntry, LedgerEntry, StorageError, UserId};
 
 pub(super) const LEDGER: &str =
@@ -81,22 +81,12 @@ pub(super) fn insert_events(c: &Connection, user: UserId, events: &[CardEvent]) 
         row.push(event.occurred_at.0)?;
         row.push(event.operation_id.as_str())?;
         row.push(event.local_date.to_string())?;
-        let (name, successful, seconds, phase, slot) = match &event.kind {
-            CardEventKind::Created => ("created", None, None, None, None),
-            CardEventKind::Archived => ("archived", None, None, None, None),
-            CardEventKind::Restored => ("restored", None, None, None, None),
-            CardEventKind::Reviewed { was_successful, review_time_seconds, slot } => {
-                ("reviewed", Some(*was_successful), *review_time_seconds, None, slot.as_ref())
-            }
-            CardEventKind::PhaseSet { phase, slot } => {
-                ("phase_set", None, None, Some(phase_name(*phase)), slot.as_ref())
-            }
-        };
-        row.push(name)?;
-        row.push(successful)?;
-        row.push(seconds)?;
-        row.push(phase)?;
-        row.push(slot.map(json).transpose()?)
+        let columns = bindable(columns::event_columns(&event.kind))?;
+        row.push(columns.name)?;
+        row.push(columns.was_successful)?;
+        row.push(columns.review_time_seconds)?;
+        row.push(columns.phase)?;
+        row.push(columns.slot)
     })
 }
 
@@ -116,7 +106,7 @@ pub(super) fn upsert_cards(c: &Connection, user: UserId, cards: &[Card]) -> Resu
         row.push(card.archived)?;
         row.push(card.created_at.0)?;
         row.push(card.updated_at.0)?;
-        row.push(json(&card.fold)?)
+        row.push(bindable(to_json(&card.fold))?)
     })
 }
 
@@ -169,20 +159,9 @@ pub(super) fn feed_entry(row: &Row<'_>) -> Result<FeedEntry, StorageError> {
 }
 
 pub(super) fn event(row: &Row<'_>) -> Result<CardEvent, StorageError> {
-    let slot = row
-        .get_ref(8)?
-        .as_str_or_null()
-        .map_err(rusqlite::Error::from)?
-        .map(|text| from_json(text, "slot"))
-        .transpose()?;
-    let kind = match row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)? {
-        "created" => CardEventKind::Created,
-        "archived" => CardEventKind::Archived,
-        "restored" => CardEventKind::Restored,
-        "reviewed" => CardEventKind::Reviewed { was_successful: row.get(5)?, review_time_seconds: row.get(6)?, slot },
-        "phase_set" => CardEventKind::PhaseSet { phase: name(row, 7, phase_of)?, slot },
-        other => return Err(damaged(&format!("event {other:?}"))),
-    };
+    let text = |index| row.get_ref(index)?.as_str_or_null().map_err(rusqlite::Error::from);
+    let name = text(4)?.unwrap_or_default();
+    let kind = columns::event_kind(name, row.get(5)?, row.get(6)?, text(7)?, text(8)?)?;
     Ok(CardEvent {
         operation_id: operation_id(row, 0)?,
         verse_id: verse_id(row, 1)?,
@@ -225,16 +204,13 @@ pub(super) fn verse(row: &Row<'_>, first: usize) -> Result<Verse, StorageError> 
     })
 }
 
-pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, StorageError> {
-    serde_json::from_str(text).map_err(|error| damaged(&format!("{what}: {error}")))
-}
-
-pub(super) fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+/// A value that could not be written is an error of the statement that needs it.
+fn bindable<T>(value: Result<T, StorageError>) -> rusqlite::Result<T> {
+    value.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 fn operation_id(row: &Row<'_>, index: usize) -> Result<OperationId, StorageError> {
-    OperationId::new(row.get::<_, String>(index)?).map_err(|error| damaged(&error.to_string()))
+    columns::operation_id(row.get(index)?)
 }
 
 fn verse_id(row: &Row<'_>, index: usize) -> Result<VerseId, StorageError> {
@@ -248,28 +224,5 @@ fn date(row: &Row<'_>, index: usize) -> Result<Date, StorageError> {
 
 fn name<T>(row: &Row<'_>, index: usize, of: fn(&str) -> Option<T>) -> Result<T, StorageError> {
     let text = row.get_ref(index)?.as_str().map_err(rusqlite::Error::from)?;
-    of(text).ok_or_else(|| damaged(&format!("name {text:?}")))
-}
-
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Daily => "daily",
-        Phase::Weekly => "weekly",
-        Phase::Biweekly => "biweekly",
-        Phase::Monthly => "monthly",
-    }
-}
-
-fn phase_of(name: &str) -> Option<Phase> {
-    match name {
-        "daily" => Some(Phase::Daily),
-        "weekly" => Some(Phase::Weekly),
-        "biweekly" => Some(Phase::Biweekly),
-        "monthly" => Some(Phase::Monthly),
-        _ => None,
-    }
-}
-
-fn damaged(what: &str) -> StorageError {
-    StorageError::Failed(format!("a stored row cannot be read ({what}): it is damaged or of a newer version"))
+    named(text, of)
 }

@@ -23,7 +23,7 @@ impl Decision for Everything {
         (1..=self.count).map(|number| verse_id(number.into())).collect()
     }
 
-    fn decide(self, loaded: Loaded, _: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, ()) {
+    fn decide(&self, loaded: Loaded, _: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, ()) {
         let next = loaded.last_seq + 1;
         let numbers = next..next + self.count;
         let writes = Writes {
