@@ -250,7 +250,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             };
             let kept = rows.iter().filter(as_made).filter_map(|row| stamp_of(&row.data)).max();
             let latest = kept.map_or(latest, |kept| kept.max(latest));
-            writes.push(self.service.last_stamp_after(owner, &done, latest).await?);
+            writes.push(self.service.last_stamp_after(&done, latest).await?);
         }
         Ok(writes)
     }

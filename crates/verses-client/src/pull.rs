@@ -1,5 +1,7 @@
 //! Fetching: the feed of changes, page by page. What happens when the server has lost some is in `recovery`.
 
+use std::collections::BTreeSet;
+
 use verses_core::UnixMillis;
 use verses_protocol::{CHANGES_PATH, ChangesResponse, ErrorCode, LookupData, OPERATIONS_PATH};
 use verses_store::{LocalStore, StoreChange, StoreError, meta_key};
@@ -32,14 +34,18 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 
     /// After the server corrected stamps of this device: the stamp that the next one must exceed. It stays with those
-    /// that still wait, so that nothing overtakes them.
+    /// that still wait, whoever's they are, so that nothing overtakes them: a guest's become those of the next account.
     pub(crate) async fn last_stamp_after(
         &self,
-        owner: &str,
         done: &[&str],
         corrected: UnixMillis,
     ) -> Result<StoreChange, ClientError> {
-        let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
+        let metas = self.store.queue_metas(None, u32::MAX).await?;
+        let owners: BTreeSet<String> = metas.into_iter().map(|meta| meta.user_id).collect();
+        let mut waiting = Vec::new();
+        for owner in owners {
+            waiting.extend(self.store.queue_of(&owner, false, u32::MAX).await?);
+        }
         let others = waiting.iter().filter(|row| done.iter().all(|id| *id != row.meta.id));
         let latest = others.filter_map(|row| stamp_of(&row.data)).max().max(Some(corrected));
         let value = latest.unwrap_or(corrected).0.to_string();

@@ -6,7 +6,8 @@ mod common;
 
 use batchsync::{BatchConfig, OperationStatus};
 use common::device::{add_many, second_device, signed_up};
-use common::{Device, Fault, Route, Server, World, add, patient};
+use common::{Device, Fault, Route, Server, World, add, new_verse, patient};
+use futures_util::FutureExt;
 use verses_client::{ClientConfig, Platform};
 use verses_protocol::Limits;
 use verses_store::LocalStore;
@@ -142,4 +143,32 @@ async fn what_is_done_after_a_stamp_was_corrected_still_comes_after_what_was_not
     let card = cards.iter().find(|card| card.verse_id == verse).unwrap();
     assert!(!card.archived, "taken out again at {}, after it was put away", device.clock.now_ms());
     assert!(device.link.sent(Route::Operations).len() >= 3);
+}
+
+#[tokio::test]
+async fn what_a_guest_queued_before_a_stamp_was_corrected_comes_before_what_is_done_after_it() {
+    let (world, server, device) = signed_up().await;
+    let days = 2 * 24 * 3_600_000;
+    device.clock.set_skew_ms(days);
+    add(&device, &["Psalm 23"]).await;
+    // While it is on its way, another process signs out and adds a verse as a guest.
+    let other = Device::on(device.store.clone(), &server, &world, 2, ClientConfig::default());
+    other.clock.set_skew_ms(days);
+    let guest = move || {
+        let key = verses_store::meta_key::SESSION.to_owned();
+        let forget = vec![verses_store::StoreChange::DeleteMeta { key }];
+        other.store.commit(None, forget).now_or_never().unwrap().unwrap();
+        other.service.add_verses(&[new_verse("John 3:16")], |_| {}).now_or_never().unwrap().unwrap();
+    };
+    device.link.next(Route::Operations, [Fault::afterwards(guest)]);
+    drop(device.engine().await.process_batch_queue(patient()).await);
+    let verse = device.cards().await[0].verse_id;
+
+    // The measured clock is right from now on. When the guest's work is sent, its stamps no longer look wrong.
+    device.service.archive(verse, true).await.unwrap();
+    world.advance(3 * u64::try_from(days).unwrap());
+    device.service.sign_in("a@example.org", "password").await.unwrap();
+    assert_whole(&server, &[&device], 3).await;
+    let cards = server.cards(&device.user().await);
+    assert!(cards.iter().any(|card| card.verse_id == verse && card.archived), "it was put away after it was added");
 }
