@@ -151,7 +151,7 @@ async fn what_a_guest_queued_before_a_stamp_was_corrected_comes_before_what_is_d
     let days = 2 * 24 * 3_600_000;
     device.clock.set_skew_ms(days);
     add(&device, &["Psalm 23"]).await;
-    // While it is on its way, another process signs out and adds a verse as a guest.
+    // While it is on its way, another process signs out, adds a verse as a guest and puts it away.
     let other = Device::on(device.store.clone(), &server, &world, 2, ClientConfig::default());
     other.clock.set_skew_ms(days);
     let guest = move || {
@@ -159,16 +159,19 @@ async fn what_a_guest_queued_before_a_stamp_was_corrected_comes_before_what_is_d
         let forget = vec![verses_store::StoreChange::DeleteMeta { key }];
         other.store.commit(None, forget).now_or_never().unwrap().unwrap();
         other.service.add_verses(&[new_verse("John 3:16")], |_| {}).now_or_never().unwrap().unwrap();
+        let verse = other.cards().now_or_never().unwrap()[0].verse_id;
+        other.service.archive(verse, true).now_or_never().unwrap().unwrap();
     };
     device.link.next(Route::Operations, [Fault::afterwards(guest)]);
     drop(device.engine().await.process_batch_queue(patient()).await);
     let verse = device.cards().await[0].verse_id;
 
-    // The measured clock is right from now on. When the guest's work is sent, its stamps no longer look wrong.
-    device.service.archive(verse, true).await.unwrap();
+    // The clock is set right. When the guest's work is sent, its stamps no longer look wrong.
+    device.clock.set_skew_ms(0);
+    device.service.archive(verse, false).await.unwrap();
     world.advance(3 * u64::try_from(days).unwrap());
     device.service.sign_in("a@example.org", "password").await.unwrap();
-    assert_whole(&server, &[&device], 3).await;
+    assert_whole(&server, &[&device], 4).await;
     let cards = server.cards(&device.user().await);
-    assert!(cards.iter().any(|card| card.verse_id == verse && card.archived), "it was put away after it was added");
+    assert!(cards.iter().any(|card| card.verse_id == verse && !card.archived), "it was taken out again at last");
 }
