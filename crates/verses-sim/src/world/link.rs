@@ -43,6 +43,8 @@ struct ExchangeState {
     /// Bytes of the answer are on their way: however long they take, there is no silence.
     moving: bool,
     first_byte_ms: u64,
+    /// Somebody on the way holds a copy of the request: so it left the device.
+    copied: bool,
 }
 
 struct Waiting {
@@ -156,11 +158,13 @@ impl World {
         }
         if kernel.chance(link.duplicate) {
             world.fault(FaultKind::DuplicateRequest);
+            lock(&exchange.state).copied = true;
             let later = way + kernel.below(way * 4 + 10);
             Self::arrive(world, exchange, request.clone(), later, true);
         }
         if kernel.chance(link.late_copy) {
             world.fault(FaultKind::LateCopy);
+            lock(&exchange.state).copied = true;
             let later = way + kernel.below(2 * 3_600_000);
             Self::arrive(world, exchange, request.clone(), later, false);
         }
@@ -177,6 +181,13 @@ impl World {
             Self::lost(world, exchange, way + held + 50);
         }
         Self::arrive(world, exchange, request, way + held, answered);
+    }
+
+    /// The server does not listen. A device learns that nothing was sent only where that is so.
+    pub(crate) fn refused(world: &Shared, exchange: &Arc<Exchange>) {
+        let copied = lock(&exchange.state).copied;
+        let error = if copied { broke("the connection was reset") } else { unreachable("connection refused") };
+        Self::answer(world, exchange, 5, Err(error));
     }
 
     /// One way, for so many bytes.

@@ -17,7 +17,7 @@ use verses_server::storage::memory::MemoryStorage;
 use verses_server::texts::Texts;
 
 use super::edge::Edge;
-use super::link::{Exchange, broke, unreachable};
+use super::link::{Exchange, broke};
 use super::storage::{Database, Inner, SimStorage};
 use super::{Shared, World, lock};
 use crate::broken::{self, Broken};
@@ -99,7 +99,7 @@ impl World {
         let Some(instance) = instance else {
             world.fault(FaultKind::ServerDown);
             if arrival.answered {
-                Self::answer(world, &arrival.exchange, 5, Err(unreachable("connection refused")));
+                Self::refused(world, &arrival.exchange);
             }
             return;
         };
