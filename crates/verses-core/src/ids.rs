@@ -41,28 +41,38 @@ impl fmt::Display for VerseId {
     }
 }
 
-/// Client-made id of an operation, its idempotency key: any text of 1 to [`MAX_OPERATION_ID_BYTES`] bytes.
+/// Client-made id of an operation, its idempotency key: any text of 1 to [`MAX_OPERATION_ID_BYTES`] bytes without U+0000,
+/// which not every database can store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct OperationId(String);
 
 /// Why a text is no operation id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an operation id has 1 to {MAX_OPERATION_ID_BYTES} bytes, this one has {bytes}: send a UUID")]
-pub struct InvalidOperationId {
-    /// Length of the refused text in bytes.
-    pub bytes: usize,
+pub enum InvalidOperationId {
+    /// It is empty or too long.
+    #[error("an operation id has 1 to {MAX_OPERATION_ID_BYTES} bytes, this one has {bytes}: send a UUID")]
+    Length {
+        /// Length of the refused text in bytes.
+        bytes: usize,
+    },
+    /// It holds U+0000.
+    #[error("an operation id holds no U+0000: send a UUID")]
+    Nul,
 }
 
 impl OperationId {
-    /// Checks the length and takes the text as it is.
+    /// Checks the text and takes it as it is.
     ///
     /// # Errors
-    /// [`InvalidOperationId`] when the text is empty or longer than [`MAX_OPERATION_ID_BYTES`] bytes.
+    /// [`InvalidOperationId`] when the text is empty, longer than [`MAX_OPERATION_ID_BYTES`] bytes, or holds U+0000.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidOperationId> {
         let text = text.into();
         if text.is_empty() || text.len() > MAX_OPERATION_ID_BYTES {
-            return Err(InvalidOperationId { bytes: text.len() });
+            return Err(InvalidOperationId::Length { bytes: text.len() });
+        }
+        if text.contains('\0') {
+            return Err(InvalidOperationId::Nul);
         }
         Ok(Self(text))
     }

@@ -169,7 +169,7 @@ fn an_operation_id_is_any_text_of_1_to_128_bytes() {
     for good in ["1", "op-1", "ä", &"x".repeat(128)] {
         assert_eq!(serde_json::from_value::<OperationId>(json!(good)).unwrap().as_str(), good);
     }
-    for bad in ["", &"x".repeat(129), &"ä".repeat(65)] {
+    for bad in ["", "\0", "op\0-1", &"x".repeat(129), &"ä".repeat(65)] {
         assert!(serde_json::from_value::<OperationId>(json!(bad)).is_err(), "{} bytes", bad.len());
     }
 }

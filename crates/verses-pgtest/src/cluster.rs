@@ -58,10 +58,10 @@ impl Cluster {
     /// [`PgTestError`].
     pub fn start(durability: Durability, settings: &[&str]) -> Result<Self, PgTestError> {
         let programs = Programs::find()?;
-        let home = tempfile::Builder::new().prefix("verses-pg-").tempdir().map_err(|source| PgTestError::Io {
-            program: std::env::temp_dir(),
-            source,
-        })?;
+        let home = tempfile::Builder::new()
+            .prefix("verses-pg-")
+            .tempdir()
+            .map_err(|source| PgTestError::Io { program: std::env::temp_dir(), source })?;
         let for_home = |source| PgTestError::Io { program: home.path().to_owned(), source };
         if let Some((user, group)) = programs.owner() {
             chown(home.path(), Some(user), Some(group)).map_err(for_home)?;

@@ -66,7 +66,10 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         // A cluster that is gone has taken it along.
-        drop(psql(&format!("{}/postgres", self.server), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)));
+        drop(psql(
+            &format!("{}/postgres", self.server),
+            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+        ));
     }
 }
 
@@ -84,6 +87,7 @@ fn shared() -> Result<String, PgTestError> {
         return Ok(url.trim_end_matches('/').to_owned());
     }
     let own = OWN.get_or_init(|| Cluster::start(Durability::None, &[]).map_err(|error| error.to_string()));
-    let failed = |output: &String| PgTestError::Failed { what: "a PostgreSQL of its own".into(), output: output.clone() };
+    let failed =
+        |output: &String| PgTestError::Failed { what: "a PostgreSQL of its own".into(), output: output.clone() };
     own.as_ref().map(Cluster::url).map_err(failed)
 }

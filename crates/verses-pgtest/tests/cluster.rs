@@ -27,7 +27,11 @@ fn databases_of_one_server_are_apart_and_go_with_their_test() {
     one.psql("CREATE TABLE t (n int)").expect("writes");
     two.psql("SELECT * FROM t").expect_err("the other one has it");
     let count = |database: &TestDatabase| {
-        database.psql(&format!("SELECT count(*) FROM pg_database WHERE datname IN ('{}', '{}')", name(&one), name(&two)))
+        database.psql(&format!(
+            "SELECT count(*) FROM pg_database WHERE datname IN ('{}', '{}')",
+            name(&one),
+            name(&two)
+        ))
     };
     assert_eq!(count(&one).expect("reads"), "2");
     let name_of_two = name(&two);

@@ -12,6 +12,7 @@ mod columns;
 #[doc(hidden)]
 pub mod conformance;
 pub mod memory;
+pub mod postgres;
 pub mod sqlite;
 
 /// Id of a user: the `sub` of a verified token, a UUID.

@@ -219,7 +219,7 @@ pub async fn what_is_written_is_read_back<S: Storage>(storage: S) {
         cards: vec![card(1, 4), Card { last_reviewed_at: None, archived: false, ..card(2, 0) }],
         own_verses: vec![own.clone()],
         dropped_own_verses: Vec::new(),
-        catalogue: vec![verse(1, "shared\0 text")],
+        catalogue: vec![verse(1, "shared\u{2028} text")],
         profile: Some(profile.clone()),
     };
     write(&storage, user(1), writes.clone()).await.expect("writes");
@@ -228,7 +228,7 @@ pub async fn what_is_written_is_read_back<S: Storage>(storage: S) {
     assert_eq!(loaded.last_chain, writes.ledger[1].chain);
     assert_eq!(loaded.ledger.into_values().collect::<Vec<_>>(), writes.ledger);
     assert_eq!(loaded.cards.into_values().collect::<Vec<_>>(), writes.cards);
-    assert_eq!(loaded.verses.into_values().collect::<Vec<_>>(), [verse(1, "shared\0 text"), own]);
+    assert_eq!(loaded.verses.into_values().collect::<Vec<_>>(), [verse(1, "shared\u{2028} text"), own]);
     assert_eq!(loaded.profile, profile);
     assert_eq!(storage.events_of(user(1), verse_id(1)).await.expect("reads"), events);
     let everything = storage.everything(user(1)).await.expect("reads");
@@ -357,7 +357,7 @@ pub async fn users_with_the_same_ids_do_not_see_each_other<S: Storage>(storage: 
         let mut profile = Profile::default();
         profile.full_name.value = Some(name.into());
         let writes = Writes {
-            ledger: vec![LedgerEntry { outcome: name.into(), ..entry("same", 1) }],
+            ledger: vec![LedgerEntry { outcome: format!("{name:?}"), ..entry("same", 1) }],
             events: vec![event("same", 1, i64::from(number), CardEventKind::Created)],
             cards: vec![card(1, number)],
             own_verses: vec![verse(1, name)],
@@ -369,7 +369,7 @@ pub async fn users_with_the_same_ids_do_not_see_each_other<S: Storage>(storage: 
     for (number, name) in [(1, "first"), (2, "second")] {
         let who = user(u128::from(number));
         let loaded = storage.read(who, wanted(&["same"], [1])).await.expect("reads");
-        assert_eq!(loaded.ledger[&operation_id("same")].outcome, name);
+        assert_eq!(loaded.ledger[&operation_id("same")].outcome, format!("{name:?}"));
         assert_eq!(loaded.cards[&verse_id(1)].phase_progress_count, number);
         assert_eq!(loaded.verses[&verse_id(1)].text, name);
         assert_eq!(loaded.profile.full_name.value.as_deref(), Some(name));

@@ -1,0 +1,76 @@
+//! How to reach PostgreSQL, and within which limits.
+
+use std::time::Duration;
+
+use tokio_postgres::Config;
+use tokio_postgres::config::SslMode;
+
+use crate::storage::StorageError;
+
+/// Settings of the storage on PostgreSQL.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// `postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE`: the login that serves.
+    pub url: String,
+    /// Connections at most.
+    pub max_connections: u32,
+    /// Whether statements are prepared once per connection. A transaction pooler may not know how to keep them.
+    pub prepare: bool,
+    /// Longest time of one statement, milliseconds.
+    pub statement_timeout_ms: u64,
+    /// Longest wait for a lock, milliseconds.
+    pub lock_timeout_ms: u64,
+    /// Longest time of a whole transaction, milliseconds; the connection is given up after it.
+    pub transaction_timeout_ms: u64,
+    /// Whether the login may be one that row-level security does not bind, such as the owner of the tables.
+    pub allow_privileged_login: bool,
+}
+
+impl PostgresOptions {
+    /// The defaults, for this address.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 16,
+            prepare: true,
+            statement_timeout_ms: 8_000,
+            lock_timeout_ms: 3_000,
+            transaction_timeout_ms: 10_000,
+            allow_privileged_login: false,
+        }
+    }
+
+    /// The driver's settings.
+    ///
+    /// # Errors
+    /// [`StorageError::Failed`] when the address cannot be read. It is not repeated: it may hold a password.
+    pub(super) fn connection(&self) -> Result<Config, StorageError> {
+        connection(&self.url)
+    }
+}
+
+impl std::fmt::Debug for PostgresOptions {
+    // The address holds a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresOptions").field("max_connections", &self.max_connections).finish_non_exhaustive()
+    }
+}
+
+/// The driver's settings for an address, with limits for connections that go silent.
+pub(super) fn connection(url: &str) -> Result<Config, StorageError> {
+    let mut config: Config = url.parse().map_err(|_| {
+        StorageError::Failed(
+            "the address of the database cannot be read: write postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE".to_owned(),
+        )
+    })?;
+    if config.get_ssl_mode() == SslMode::Prefer {
+        config.ssl_mode(SslMode::Disable);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("verses");
+    }
+    config.connect_timeout(Duration::from_secs(3)).tcp_user_timeout(Duration::from_secs(15));
+    config.keepalives_idle(Duration::from_secs(30));
+    Ok(config)
+}

@@ -1,0 +1,119 @@
+//! The statements, each with the types of its parameters, so that it can be prepared before a transaction begins, or sent
+//! without a name through a pooler that knows no prepared statements. What they mean is said where they are used.
+
+use tokio_postgres::types::Type;
+
+/// A statement.
+#[derive(Debug)]
+pub(super) struct Sql {
+    pub(super) text: &'static str,
+    pub(super) types: &'static [Type],
+}
+
+macro_rules! statements {
+    ($($(#[$about:meta])* $name:ident($($kind:ident),*) = $text:expr;)+) => {
+        $($(#[$about])* pub(super) const $name: Sql = Sql { text: $text, types: &[$(Type::$kind),*] };)+
+        /// All of them, with their names.
+        pub(super) const ALL: &[(&str, &Sql)] = &[$((stringify!($name), &$name)),+];
+    };
+}
+
+statements! {
+    /// Who acts, and how long a statement and a wait for a lock may take, until the transaction ends. The search path is
+    /// emptied: every name is written in full.
+    ACT_AS(TEXT, TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
+        set_config('statement_timeout', $3, true), set_config('lock_timeout', $4, true), set_config('search_path', '', true)";
+    /// Another role for what is left of the transaction.
+    BECOME(TEXT) = "SELECT set_config('role', $1, true)";
+
+    ALIVE() = "SELECT 1";
+    EPOCH() = "SELECT value FROM verses.meta WHERE key = 'epoch'";
+    MAKE_USER(UUID, BYTEA) = "INSERT INTO verses.sync_users (user_id, last_seq, last_chain) VALUES ($1, 0, $2) \
+        ON CONFLICT (user_id) DO NOTHING";
+    LOCK_USER(UUID) = "SELECT last_seq, last_chain FROM verses.sync_users WHERE user_id = $1 FOR UPDATE";
+    POSITION(UUID) = "SELECT last_seq, last_chain FROM verses.sync_users WHERE user_id = $1";
+    SET_POSITION(UUID, INT8, BYTEA) = "UPDATE verses.sync_users SET last_seq = $2, last_chain = $3 WHERE user_id = $1";
+
+    PROFILE(UUID) = "SELECT profile::text FROM verses.user_profiles WHERE user_id = $1";
+    SET_PROFILE(UUID, TEXT) = "INSERT INTO verses.user_profiles (user_id, profile) VALUES ($1, $2::text::json) \
+        ON CONFLICT (user_id) DO UPDATE SET profile = excluded.profile";
+
+    LEDGER_BY_ID(UUID, TEXT_ARRAY) = "SELECT o.operation_id, o.kind, o.content_hash, o.seq, o.chain, o.operation::text, \
+        o.verse_id, o.outcome::text, o.accepted_at FROM verses.sync_operations o \
+        WHERE o.user_id = $1 AND o.operation_id = ANY($2)";
+    INSERT_LEDGER(UUID, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY) =
+        "INSERT INTO verses.sync_operations (user_id, seq, operation_id, kind, content_hash, chain, operation, verse_id, \
+        outcome, accepted_at) SELECT $1, n.seq, n.operation_id, n.kind, n.content_hash, n.chain, n.operation::json, \
+        n.verse_id, n.outcome::json, n.accepted_at \
+        FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) \
+        AS n(seq, operation_id, kind, content_hash, chain, operation, verse_id, outcome, accepted_at)";
+    CHAIN_AT(UUID, INT8) = "SELECT chain FROM verses.sync_operations WHERE user_id = $1 AND seq = $2";
+    FEED(UUID, INT8, INT8) = "SELECT o.operation_id, o.seq, o.chain, o.operation::text, coalesce(u.verse_id, v.verse_id), \
+        coalesce(u.reference, v.reference), coalesce(u.osis, v.osis), coalesce(u.text, v.text), \
+        coalesce(u.translation, v.translation), coalesce(u.is_verified, v.is_verified), \
+        coalesce(u.created_at, v.created_at), coalesce(u.updated_at, v.updated_at) \
+        FROM verses.sync_operations o \
+        LEFT JOIN verses.user_verses u ON o.kind = 'create_verse' AND u.user_id = $1 AND u.verse_id = o.verse_id \
+        LEFT JOIN verses.verses v ON o.kind = 'create_verse' AND v.verse_id = o.verse_id \
+        WHERE o.user_id = $1 AND o.seq > $2 ORDER BY o.seq LIMIT $3";
+
+    EVENTS(UUID, UUID_ARRAY) = "SELECT e.operation_id, e.verse_id, e.occurred_at, e.local_date, e.event, e.was_successful, \
+        e.review_time_seconds, e.phase, e.slot::text FROM verses.card_events e \
+        WHERE e.user_id = $1 AND e.verse_id = ANY($2) ORDER BY e.verse_id, e.occurred_at, e.operation_id";
+    INSERT_EVENTS(UUID, UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, DATE_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY) =
+        "INSERT INTO verses.card_events (user_id, verse_id, occurred_at, operation_id, local_date, event, was_successful, \
+        review_time_seconds, phase, slot) SELECT $1, n.verse_id, n.occurred_at, n.operation_id, n.local_date, n.event, \
+        n.was_successful, n.review_time_seconds, n.phase, n.slot::json \
+        FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) \
+        AS n(verse_id, occurred_at, operation_id, local_date, event, was_successful, review_time_seconds, phase, slot)";
+
+    CARDS(UUID, UUID_ARRAY) = "SELECT c.verse_id, c.current_phase, c.phase_progress_count, c.current_streak, c.best_streak, \
+        c.last_reviewed_at, c.next_due_date, c.assigned_day_of_week, c.assigned_week_parity, c.assigned_day_of_month, \
+        c.archived, c.created_at, c.updated_at, c.fold::text FROM verses.verse_cards c \
+        WHERE c.user_id = $1 AND c.verse_id = ANY($2)";
+    ALL_CARDS(UUID) = "SELECT c.verse_id, c.current_phase, c.phase_progress_count, c.current_streak, c.best_streak, \
+        c.last_reviewed_at, c.next_due_date, c.assigned_day_of_week, c.assigned_week_parity, c.assigned_day_of_month, \
+        c.archived, c.created_at, c.updated_at, c.fold::text FROM verses.verse_cards c WHERE c.user_id = $1";
+    UPSERT_CARDS(UUID, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, DATE_ARRAY, INT2_ARRAY, INT2_ARRAY,
+        INT2_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY, TEXT_ARRAY) =
+        "INSERT INTO verses.verse_cards AS c (user_id, verse_id, current_phase, phase_progress_count, current_streak, \
+        best_streak, last_reviewed_at, next_due_date, assigned_day_of_week, assigned_week_parity, assigned_day_of_month, \
+        archived, created_at, updated_at, fold) SELECT $1, n.verse_id, n.phase, n.progress, n.streak, n.best, n.reviewed, \
+        n.due, n.day_of_week, n.week_parity, n.day_of_month, n.archived, n.created, n.updated, n.fold::json \
+        FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS n(verse_id, phase, progress, streak, \
+        best, reviewed, due, day_of_week, week_parity, day_of_month, archived, created, updated, fold) \
+        ON CONFLICT (user_id, verse_id) DO UPDATE SET current_phase = excluded.current_phase, \
+        phase_progress_count = excluded.phase_progress_count, current_streak = excluded.current_streak, \
+        best_streak = excluded.best_streak, last_reviewed_at = excluded.last_reviewed_at, \
+        next_due_date = excluded.next_due_date, assigned_day_of_week = excluded.assigned_day_of_week, \
+        assigned_week_parity = excluded.assigned_week_parity, assigned_day_of_month = excluded.assigned_day_of_month, \
+        archived = excluded.archived, created_at = excluded.created_at, updated_at = excluded.updated_at, \
+        fold = excluded.fold";
+
+    OWN_VERSES(UUID, UUID_ARRAY) = "SELECT v.verse_id, v.reference, v.osis, v.text, v.translation, v.is_verified, \
+        v.created_at, v.updated_at FROM verses.user_verses v WHERE v.user_id = $1 AND v.verse_id = ANY($2)";
+    OWN_VERSES_OF_CARDS(UUID) = "SELECT v.verse_id, v.reference, v.osis, v.text, v.translation, v.is_verified, \
+        v.created_at, v.updated_at FROM verses.user_verses v JOIN verses.verse_cards c \
+        ON c.user_id = $1 AND c.verse_id = v.verse_id WHERE v.user_id = $1";
+    CATALOGUE_OF_CARDS(UUID) = "SELECT v.verse_id, v.reference, v.osis, v.text, v.translation, v.is_verified, \
+        v.created_at, v.updated_at FROM verses.verse_cards c JOIN verses.verses v ON v.verse_id = c.verse_id \
+        WHERE c.user_id = $1";
+    DROP_OWN_VERSES(UUID, UUID_ARRAY) = "DELETE FROM verses.user_verses WHERE user_id = $1 AND verse_id = ANY($2)";
+    UPSERT_OWN_VERSES(UUID, UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY) =
+        "INSERT INTO verses.user_verses (user_id, verse_id, reference, osis, text, translation, is_verified, created_at, \
+        updated_at) SELECT $1, n.* FROM unnest($2, $3, $4, $5, $6, $7, $8, $9) AS n \
+        ON CONFLICT (user_id, verse_id) DO UPDATE SET reference = excluded.reference, osis = excluded.osis, \
+        text = excluded.text, translation = excluded.translation, is_verified = excluded.is_verified, \
+        created_at = excluded.created_at, updated_at = excluded.updated_at";
+
+    CATALOGUE(UUID_ARRAY) = "SELECT v.verse_id, v.reference, v.osis, v.text, v.translation, v.is_verified, v.created_at, \
+        v.updated_at FROM verses.verses v WHERE v.verse_id = ANY($1)";
+    /// A verse that everybody adds must not be locked by everybody: what is there already is left out first.
+    UPSERT_CATALOGUE(UUID_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY) =
+        "INSERT INTO verses.verses AS v (verse_id, reference, osis, text, translation, is_verified, created_at, updated_at) \
+        SELECT n.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
+        AS n(verse_id, reference, osis, text, translation, is_verified, created_at, updated_at) \
+        WHERE NOT EXISTS (SELECT FROM verses.verses k WHERE k.verse_id = n.verse_id AND (k.text <> '' OR n.text = '')) \
+        ORDER BY n.verse_id ON CONFLICT (verse_id) DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at \
+        WHERE v.text = '' AND excluded.text <> ''";
+}
