@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reqwest::header::HeaderMap;
@@ -10,6 +11,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use verses_core::UnixMillis;
+use verses_server::auth::AuthBackend;
+use verses_server::storage::Storage;
 use verses_server::{App, ServerConfig, serve};
 
 pub(crate) const SECRET: &str = "a secret of the tests that is long enough";
@@ -78,7 +82,19 @@ pub(crate) async fn start() -> Server {
 }
 
 pub(crate) async fn start_with(config: ServerConfig) -> Server {
-    let app = App::open(config).await.unwrap();
+    start_app(App::open(config).await.unwrap()).await
+}
+
+/// A server over a storage of the test's, with accounts in memory.
+pub(crate) async fn start_over(config: ServerConfig, storage: impl Storage) -> Server {
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        UnixMillis(i64::try_from(since.as_millis()).unwrap())
+    };
+    start_app(App::over(config, storage, AuthBackend::memory(), Arc::new(now)).await.unwrap()).await
+}
+
+async fn start_app(app: App) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
