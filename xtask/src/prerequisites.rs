@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use verses_pgtest::{PgTestError, Programs};
 
 use crate::process::{cargo, run, succeeds};
 use crate::workspace::Workspace;
@@ -20,7 +21,7 @@ pub(crate) fn c_compiler() -> Result<()> {
     if succeeds("cc", &["--version"]) {
         return Ok(());
     }
-    match apt_route(succeeds("apt-get", &["--version"]), is_root(), succeeds("sudo", &["-n", "true"])) {
+    match route_here() {
         AptRoute::None => bail!(
             "no C compiler: `cc` does not start. It is needed to build SQLite, zstd and TLS. \
              Install one (Debian, Ubuntu: `apt-get install build-essential`; Fedora: `dnf install gcc`; \
@@ -28,10 +29,38 @@ pub(crate) fn c_compiler() -> Result<()> {
         ),
         route => {
             eprintln!("xtask: no C compiler found; installing build-essential with apt-get");
-            run(&mut apt_get(route, &["update"]))?;
-            run(&mut apt_get(route, &["install", "--yes", "--no-install-recommends", "build-essential"]))
+            install(route, "build-essential")
         }
     }
+}
+
+/// The programs of a PostgreSQL server, for the tests. No server of the system is used or changed.
+pub(crate) fn postgresql() -> Result<()> {
+    match Programs::find() {
+        Ok(_) => return Ok(()),
+        Err(PgTestError::NotInstalled { .. }) => {}
+        Err(other) => return Err(other.into()),
+    }
+    match route_here() {
+        AptRoute::None => bail!(
+            "no PostgreSQL server programs (initdb, postgres): the tests need them. Install them (Debian, Ubuntu: \
+             `apt-get install postgresql`; Fedora: `dnf install postgresql-server`; macOS: `brew install postgresql`) \
+             and try again."
+        ),
+        route => {
+            eprintln!("xtask: no PostgreSQL found; installing postgresql with apt-get");
+            install(route, "postgresql")
+        }
+    }
+}
+
+fn route_here() -> AptRoute {
+    apt_route(succeeds("apt-get", &["--version"]), is_root(), succeeds("sudo", &["-n", "true"]))
+}
+
+fn install(route: AptRoute, package: &str) -> Result<()> {
+    run(&mut apt_get(route, &["update"]))?;
+    run(&mut apt_get(route, &["install", "--yes", "--no-install-recommends", package]))
 }
 
 /// A compiler somebody chose is theirs to mend: another one from a package would not be used. `CC` may hold flags

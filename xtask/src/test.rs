@@ -1,6 +1,7 @@
-//! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`, then the
-//! simulator.
+//! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`, beside a
+//! PostgreSQL server of their own, then the simulator.
 use anyhow::Result;
+use verses_pgtest::{Cluster, Durability, SHARED_CLUSTER_VARIABLE};
 
 use crate::prerequisites;
 use crate::process::{cargo, run};
@@ -11,8 +12,13 @@ use crate::workspace::Workspace;
 /// the main run off the screen. The simulator comes last: it is built in a profile of its own.
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     prerequisites::c_compiler()?;
+    prerequisites::postgresql()?;
     run(&mut cargo(workspace, "test --workspace --doc"))?;
-    run(&mut cargo(workspace, main_run(prerequisites::has_nextest(workspace))))?;
+    let cluster = Cluster::start(Durability::None, &[])?;
+    eprintln!("xtask: PostgreSQL for the tests runs on port {} until they are through", cluster.port());
+    let mut tests = cargo(workspace, main_run(prerequisites::has_nextest(workspace)));
+    run(tests.env(SHARED_CLUSTER_VARIABLE, cluster.url()))?;
+    drop(cluster);
     sim::run_tests(workspace)
 }
 

@@ -151,10 +151,7 @@ impl Storage for PostgresStorage {
         let wanted = Arc::new(wanted);
         let attempt = move |this: Self| {
             let wanted = Arc::clone(&wanted);
-            async move {
-                let look = look!(this, Acting::User(user), tx => load_with_position(&tx, user, &wanted));
-                look
-            }
+            async move { look!(this, Acting::User(user), tx => load_with_position(&tx, user, &wanted)) }
         };
         self.again(attempt).await
     }
@@ -173,10 +170,9 @@ impl Storage for PostgresStorage {
     }
 
     async fn ledger_after(&self, user: UserId, after: u64, limit: u32) -> Result<LedgerPage, StorageError> {
-        self.again(move |this| async move {
-            let page = look!(this, Acting::User(user), tx => ledger_page(&tx, user, after, limit));
-            page
-        })
+        self.again(
+            move |this| async move { look!(this, Acting::User(user), tx => ledger_page(&tx, user, after, limit)) },
+        )
         .await
     }
 
@@ -190,11 +186,7 @@ impl Storage for PostgresStorage {
     }
 
     async fn everything(&self, user: UserId) -> Result<Loaded, StorageError> {
-        self.again(move |this| async move {
-            let everything = look!(this, Acting::User(user), tx => load_everything(&tx, user));
-            everything
-        })
-        .await
+        self.again(move |this| async move { look!(this, Acting::User(user), tx => load_everything(&tx, user)) }).await
     }
 
     async fn epoch(&self) -> Result<Uuid, StorageError> {
