@@ -25,6 +25,7 @@ use crate::transport::Transport;
 const ACTIONS_PER_TRANSACTION: usize = 200;
 /// How often a write is decided anew when another process writes meanwhile.
 const MAX_TRIES: u32 = 200;
+const DAY_MS: i64 = 24 * 3_600_000;
 /// Entity of profile updates.
 pub const PROFILE_ENTITY: &str = "profile";
 
@@ -238,8 +239,9 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             }
             for meta in self.store.queued_for_entity(&run.owner, &verse_entity(*id)).await? {
                 if meta.kind == OperationKind::CreateVerse.as_str() {
-                    run.creations.insert(*id, meta.id);
+                    run.creations.insert(*id, meta.id.clone());
                 }
+                run.waiting.insert(meta.id);
             }
         }
         // Cards on which the new event may not come last.
@@ -335,6 +337,8 @@ struct Run {
     totals: batchsync::QueueTotals,
     /// Operations in the queue that create a verse, by verse.
     creations: BTreeMap<VerseId, String>,
+    /// Operations in the queue about the cards that are touched.
+    waiting: BTreeSet<String>,
     open_profile_update: Option<QueuedOperation>,
     all_cards: Vec<Card>,
     touched: BTreeSet<VerseId>,
@@ -354,6 +358,7 @@ impl Run {
             state: UserState::default(),
             totals: batchsync::QueueTotals::default(),
             creations: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             open_profile_update: None,
             all_cards: Vec::new(),
             touched: BTreeSet::new(),
@@ -365,20 +370,25 @@ impl Run {
 
     /// The last change of what the operation is about, as long as it is one that a server takes as it is.
     fn last_change(&self, operation: &Operation) -> Option<UnixMillis> {
-        let last = match operation {
-            Operation::UpdateProfile(_) => self.state.profile.updated_at,
-            Operation::CreateVerse(create) => {
-                let verse = verses_core::verse_id_of_create(create, &self.state.profile);
-                self.state.cards.get(&verse).map(|card| card.fold.last_event.occurred_at)
-            }
+        let verse = match operation {
+            Operation::UpdateProfile(_) => return self.state.profile.updated_at.filter(|last| self.is_near(*last)),
+            Operation::CreateVerse(create) => verses_core::verse_id_of_create(create, &self.state.profile),
             Operation::RecordReview(RecordReview { verse_id, .. })
             | Operation::ArchiveVerse(CardAction { verse_id, .. })
             | Operation::RestoreVerse(CardAction { verse_id, .. })
-            | Operation::SetPhase(SetPhase { verse_id, .. }) => {
-                self.state.cards.get(verse_id).map(|card| card.fold.last_event.occurred_at)
-            }
+            | Operation::SetPhase(SetPhase { verse_id, .. }) => *verse_id,
         };
-        last.filter(|last| last.0 < self.now.0.saturating_add(verses_core::MAX_FUTURE_MS))
+        let last = &self.state.cards.get(&verse)?.fold.last_event;
+        // One that a server has taken is right, so it is this device's clock that is behind. By more than a day, only the
+        // server can tell what time it is.
+        let taken = !self.waiting.contains(last.operation_id.as_str());
+        let at = last.occurred_at;
+        (self.is_near(at) || (taken && at.0 < self.now.0.saturating_add(DAY_MS))).then_some(at)
+    }
+
+    /// Whether a server would take this stamp now, by this device's clock.
+    fn is_near(&self, at: UnixMillis) -> bool {
+        at.0 < self.now.0.saturating_add(verses_core::MAX_FUTURE_MS)
     }
 
     /// Gives the operation its instant, strictly after the last one of this device and the last one about the same card

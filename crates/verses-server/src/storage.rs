@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::sync::Arc;
 
 use verses_core::{Card, CardEvent, OperationId, OperationKind, Profile, UnixMillis, Verse, VerseId};
 
@@ -162,6 +163,18 @@ impl StorageError {
     }
 }
 
+/// What another server of the same database says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Poke {
+    /// A user's history has grown.
+    User(UserId),
+    /// Somebody's may have: something that was said was missed.
+    Everyone,
+}
+
+/// Called with what other servers say. It must not block.
+pub type Heard = Arc<dyn Fn(Poke) + Send + Sync>;
+
 /// What the server needs of a database. Cloning gives another handle to the same one.
 ///
 /// Rules every backend keeps, checked by [`conformance`]: a transaction's writes become visible together or not at
@@ -208,4 +221,16 @@ pub trait Storage: Clone + Send + Sync + 'static {
 
     /// Whether the database answers now.
     fn ping(&self) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// Calls `heard` from now on with what other servers of this database [`announce`](Self::announce). A database that
+    /// only one process serves has nothing to say.
+    fn listen(&self, heard: Heard) {
+        drop(heard);
+    }
+
+    /// Tells the other servers of this database, soon, that a user's history has grown. A hint: it may be lost. Never
+    /// blocks.
+    fn announce(&self, user: UserId) {
+        let _nobody_else = user;
+    }
 }

@@ -31,6 +31,13 @@ impl Hub {
         }
     }
 
+    /// Tells all listeners. Never blocks.
+    pub(crate) fn poke_everyone(&self) {
+        let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|_, sender| sender.receiver_count() > 0);
+        listeners.values().for_each(|sender| sender.send_modify(|n| *n += 1));
+    }
+
     fn listen(&self, user: UserId) -> watch::Receiver<u64> {
         let mut listeners = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.entry(user).or_insert_with(|| watch::channel(0).0).subscribe()

@@ -29,7 +29,7 @@ use verses_protocol::{CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATI
 use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::service::Service;
-use crate::storage::{Storage, UserId};
+use crate::storage::{Poke, Storage, UserId};
 
 pub(crate) use self::layers::allow_options;
 
@@ -64,7 +64,16 @@ pub(crate) fn router<S: Storage>(
 ) -> Router {
     let hub = Hub::default();
     let poked = hub.clone();
-    let service = service.with_observer(Arc::new(move |user| poked.poke(user)));
+    let told = hub.clone();
+    service.storage().listen(Arc::new(move |poke| match poke {
+        Poke::User(user) => told.poke(user),
+        Poke::Everyone => told.poke_everyone(),
+    }));
+    let others = service.storage().clone();
+    let service = service.with_observer(Arc::new(move |user| {
+        poked.poke(user);
+        others.announce(user);
+    }));
     let layers = Arc::new(Layers { metrics: Metrics::new(), config: config.clone() });
     let state = Arc::new(AppState {
         service,

@@ -9,6 +9,7 @@ mod connections;
 mod faults;
 mod migrate;
 mod options;
+mod pokes;
 mod rows;
 mod sql;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tests;
 mod transaction;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_postgres::Row;
@@ -28,9 +29,10 @@ pub use self::options::PostgresOptions;
 
 use self::connections::Connections;
 use self::faults::Fault;
+use self::pokes::Pokes;
 use self::transaction::{Access, Acting, Transaction};
 use super::columns::{self, check_sequence};
-use super::{Chain, Decision, LedgerEntry, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
+use super::{Chain, Decision, Heard, LedgerEntry, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
 
 /// A snapshot that costs one round trip: everything that the work has to send, it sends when it is first polled.
 macro_rules! look {
@@ -51,6 +53,7 @@ pub struct PostgresStorage {
     connections: Connections,
     options: Arc<PostgresOptions>,
     epoch: Uuid,
+    pokes: Arc<OnceLock<Pokes>>,
 }
 
 impl PostgresStorage {
@@ -62,7 +65,7 @@ impl PostgresStorage {
     pub async fn open(options: PostgresOptions) -> Result<Self, StorageError> {
         migrate::check_login(&options).await?;
         let connections = Connections::new(&options)?;
-        let mut storage = Self { connections, options: Arc::new(options), epoch: Uuid::nil() };
+        let mut storage = Self { connections, options: Arc::new(options), epoch: Uuid::nil(), pokes: Arc::default() };
         storage.epoch = storage.again(|this| async move { this.read_epoch().await }).await?;
         Ok(storage)
     }
@@ -198,6 +201,17 @@ impl Storage for PostgresStorage {
             look!(this, Acting::Service, tx => async { tx.rows(&sql::ALIVE, &[]).await }).map(drop)
         })
         .await
+    }
+
+    fn listen(&self, heard: Heard) {
+        let url = self.options.listen_url.clone().unwrap_or_else(|| self.options.url.clone());
+        self.pokes.get_or_init(|| Pokes::start(url, heard));
+    }
+
+    fn announce(&self, user: UserId) {
+        if let Some(pokes) = self.pokes.get() {
+            pokes.announce(user);
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use crate::storage::StorageError;
 pub struct PostgresOptions {
     /// `postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE`: the login that serves.
     pub url: String,
-    /// Connections at most.
+    /// The address to hear other servers at, where `url` is that of a transaction pooler, which cannot listen.
+    pub listen_url: Option<String>,
+    /// Connections at most, besides the one that listens.
     pub max_connections: u32,
     /// Whether statements are prepared once per connection. A transaction pooler may not know how to keep them.
     pub prepare: bool,
@@ -32,6 +34,7 @@ impl PostgresOptions {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            listen_url: None,
             max_connections: 16,
             prepare: true,
             statement_timeout_ms: 8_000,
