@@ -45,8 +45,8 @@ async fn poked(stream: &mut reqwest::Response) {
 async fn what_one_server_accepts_is_told_to_devices_at_another() {
     let database = database().await;
     let (one, two) = (server_on(&database).await, server_on(&database).await);
-    let listening =
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database()";
+    let listening = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'verses-pokes' AND datname = current_database() \
+         AND state = 'idle' AND query <> ''";
     while database.psql(listening).unwrap() != "2" {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -58,7 +58,7 @@ async fn what_one_server_accepts_is_told_to_devices_at_another() {
     assert!(nothing.is_err(), "nobody told Bob anything");
 
     // The connection that listens is lost: what was said meanwhile may have been missed, so everybody asks.
-    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'LISTEN %' AND datname = current_database()";
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'verses-pokes' AND datname = current_database()";
     assert_eq!(database.psql(cut).unwrap(), "2");
     poked(&mut bob).await;
     poked(&mut alice).await;

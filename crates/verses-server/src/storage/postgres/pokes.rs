@@ -75,7 +75,8 @@ impl Pokes {
 
 impl Line {
     async fn open(url: &str) -> Result<Self, String> {
-        let config = connection(url).map_err(|error| error.to_string())?;
+        let mut config = connection(url).map_err(|error| error.to_string())?;
+        config.application_name("verses-pokes");
         let (client, connection) = config.connect(NoTls).await.map_err(|error| super::faults::told(&error))?;
         let (sender, heard) = mpsc::channel(MAX_WAITING);
         tokio::spawn(hear(connection, sender));
