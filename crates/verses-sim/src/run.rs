@@ -156,7 +156,8 @@ fn settle(world: &Shared, runner: &mut Runner) {
     world.seen(&Seen::Settled);
 }
 
-/// Everybody signs in, retries what failed, and syncs, a few times over; then the end is judged.
+/// Everybody signs in, retries what failed (also what has become too old during the sync before), and syncs, a few times
+/// over; then the end is judged.
 fn end(world: &Shared, runner: &mut Runner) {
     for device in 0..world.devices.len() {
         world.kill(device);
@@ -166,7 +167,7 @@ fn end(world: &Shared, runner: &mut Runner) {
     world.kernel.spawn(Owner::World, async move {
         for round in 0..4 {
             for device in 0..shared.devices.len() {
-                if let Err(error) = everything(&shared, device, round < 2).await {
+                if let Err(error) = everything(&shared, device, round < 3).await {
                     shared.kernel.note(|| format!("device {device}: the last sync failed: {error}"));
                 }
             }
