@@ -325,9 +325,18 @@ pub struct ServeArgs {
     /// Address to listen on; port 0 takes any free one
     #[arg(long, env = "VERSES_LISTEN", default_value = "127.0.0.1:54321", value_name = "ADDRESS")]
     pub listen: String,
-    /// sqlite:FILE, or memory: (nothing is kept)
-    #[arg(long, env = "VERSES_DATABASE_URL", default_value = "sqlite:verses.db", value_name = "URL")]
+    /// sqlite:FILE, postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE, or memory: (nothing is kept)
+    #[arg(
+        long,
+        env = "VERSES_DATABASE_URL",
+        default_value = "sqlite:verses.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database: String,
+    /// More about the database
+    #[command(flatten)]
+    pub postgres: PostgresArgs,
     /// Secret that signs tokens (HS256), at least 32 bytes [default: made at first start and kept in the database]
     #[arg(long, env = "VERSES_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub jwt_secret: Option<String>,
@@ -349,6 +358,29 @@ pub struct ServeArgs {
     /// Life of access tokens, seconds
     #[arg(long, env = "VERSES_TOKEN_LIFE_SECONDS", value_name = "N", hide = true)]
     pub token_life_seconds: Option<u64>,
+}
+
+/// What else there is to say about a PostgreSQL database.
+#[derive(Debug, Args)]
+pub struct PostgresArgs {
+    /// Bring the tables up to date and end
+    #[arg(long)]
+    pub migrate_only: bool,
+    /// PostgreSQL: the address of a role that may change the schema; the tables are brought up to date at the start
+    #[arg(long, env = "VERSES_MIGRATE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub migrate_database: Option<String>,
+    /// PostgreSQL: connections at most
+    #[arg(long, env = "VERSES_DATABASE_CONNECTIONS", value_name = "N")]
+    pub database_connections: Option<u32>,
+    /// PostgreSQL: no prepared statements, for a pooler that hands out connections by transaction
+    #[arg(long, env = "VERSES_DATABASE_NO_PREPARE")]
+    pub database_no_prepare: bool,
+    /// PostgreSQL: a direct address to hear other servers at, where --database is a pooler's
+    #[arg(long, env = "VERSES_DATABASE_LISTEN_URL", value_name = "URL", hide_env_values = true)]
+    pub database_listen_url: Option<String>,
+    /// PostgreSQL: serve with a login that row-level security does not bind (each transaction still acts as its user)
+    #[arg(long, env = "VERSES_DATABASE_PRIVILEGED_LOGIN")]
+    pub database_privileged_login: bool,
 }
 
 /// `verses demo`

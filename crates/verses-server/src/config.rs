@@ -1,5 +1,6 @@
 //! Settings of the server, with their defaults and their checks. Where they come from is the command line's matter.
 
+use crate::storage::postgres::PostgresOptions;
 use verses_protocol::{
     DEFAULT_MAX_CHANGES, DEFAULT_MAX_OPERATIONS, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_WIRE_BYTES, Limits,
 };
@@ -10,8 +11,10 @@ pub const MIN_SECRET_BYTES: usize = 32;
 /// Settings of the server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// `sqlite:FILE` or `memory:`.
+    /// `sqlite:FILE`, `postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE` or `memory:`.
     pub database_url: String,
+    /// Settings for PostgreSQL; their `url` is taken from `database_url`.
+    pub postgres: PostgresOptions,
     /// Secret that signs tokens; `None`: made at first start and kept in the database.
     pub jwt_secret: Option<String>,
     /// Key of the ESV API; `None`: only the texts in the binary.
@@ -57,6 +60,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             database_url: "sqlite:verses.db".to_owned(),
+            postgres: PostgresOptions::new(String::new()),
             jwt_secret: None,
             esv_api_key: None,
             esv_api_url: "https://api.esv.org".to_owned(),
@@ -98,7 +102,8 @@ pub enum ConfigError {
     },
     /// No database of this kind. The address is not repeated: it may hold a password.
     #[error(
-        "a database of kind {kind:?} is not usable with this version: write sqlite:FILE, or memory: to keep nothing"
+        "a database of kind {kind:?} is not known: write sqlite:FILE, postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE, or memory: \
+         to keep nothing"
     )]
     UnknownDatabase {
         /// What stands before the colon.
@@ -115,7 +120,8 @@ impl ServerConfig {
         if let Some(secret) = self.jwt_secret.as_ref().filter(|s| s.len() < MIN_SECRET_BYTES) {
             return Err(ConfigError::ShortSecret { bytes: secret.len() });
         }
-        let least: [(&'static str, u64, u64); 8] = [
+        let least: [(&'static str, u64, u64); 9] = [
+            ("database connections", self.postgres.max_connections.into(), 1),
             ("max_operations", self.max_operations.into(), 1),
             ("max_request_bytes", self.max_request_bytes, 1_024),
             ("max_wire_bytes", self.max_wire_bytes, 1_024),
@@ -132,7 +138,7 @@ impl ServerConfig {
         }
         match self.database_url.split_once(':') {
             Some(("sqlite", path)) if !path.is_empty() => Ok(()),
-            Some(("memory", _)) => Ok(()),
+            Some(("memory" | "postgres" | "postgresql", _)) => Ok(()),
             Some((kind, _)) => Err(ConfigError::UnknownDatabase { kind: kind.to_owned() }),
             None => Err(ConfigError::UnknownDatabase { kind: String::new() }),
         }

@@ -21,6 +21,7 @@ use crate::config::{ConfigError, ServerConfig};
 use crate::http::{self, Clock};
 use crate::service::Service;
 use crate::storage::memory::MemoryStorage;
+use crate::storage::postgres::{self, PostgresOptions, PostgresStorage};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Storage, StorageError};
 use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
@@ -64,8 +65,31 @@ impl App {
                 let accounts = AuthBackend::sqlite(storage.database().clone())?;
                 Self::over(config, storage, accounts, http::system_clock()).await
             }
+            Some(("postgres" | "postgresql", _)) => {
+                if let Some(url) = &config.postgres.migrate_url {
+                    postgres::migrate(url).await?;
+                }
+                let options = PostgresOptions { url: config.database_url.clone(), ..config.postgres.clone() };
+                let storage = PostgresStorage::open(options).await?;
+                let accounts = AuthBackend::Postgres(storage.accounts());
+                Self::over(config, storage, accounts, http::system_clock()).await
+            }
             _ => Self::over(config, MemoryStorage::new(), AuthBackend::memory(), http::system_clock()).await,
         }
+    }
+
+    /// Brings the tables of the database up to date and does nothing else. Gives the version before and after, where the
+    /// database has one for all its tables.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong and what to do.
+    pub async fn migrate(config: &ServerConfig) -> Result<Option<(i32, i32)>, OpenError> {
+        config.validate()?;
+        if config.database_url.starts_with("postgres") {
+            let url = config.postgres.migrate_url.as_ref().unwrap_or(&config.database_url);
+            return Ok(Some(postgres::migrate(url).await?));
+        }
+        Self::open(config.clone()).await.map(|_| None)
     }
 
     /// The application over parts of the caller's: another database, another clock. Its settings are not checked.

@@ -1,5 +1,7 @@
-//! What every place for users and sessions must do: run over memory and over SQLite.
+//! What every place for users and sessions must do: run over memory, SQLite and PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+mod postgres_common;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -83,4 +85,10 @@ async fn sqlite_keeps_accounts() {
     let folder = tempfile::tempdir().unwrap();
     let storage = SqliteStorage::open(&folder.path().join("verses.db")).unwrap();
     conforms(AuthBackend::sqlite(storage.database().clone()).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_conforms() {
+    let (storage, _database) = postgres_common::fresh(postgres_common::options);
+    conforms(AuthBackend::Postgres(storage.accounts())).await;
 }

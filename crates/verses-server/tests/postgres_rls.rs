@@ -144,6 +144,27 @@ async fn nobody_but_the_server_writes_the_shared_catalogue() {
 }
 
 #[tokio::test]
+async fn passwords_and_sessions_are_for_nobody_but_the_sign_in() {
+    let (database, _, attacker) = with_two_users().await;
+    for table in ["accounts", "account_sessions", "account_secrets"] {
+        let read = format!("SELECT count(*) FROM verses.{table}");
+        refused(as_user(&database, attacker, &read), "permission denied");
+        for role in ["anon", "service_role"] {
+            refused(acting(&database, role, "{}", &read), "permission denied");
+        }
+        assert_eq!(acting(&database, "verses_accounts", "{}", &read).unwrap(), "0");
+    }
+    // And the sign-in reaches nothing of the verses.
+    for table in USER_TABLES {
+        let read = format!("SELECT count(*) FROM verses.{table}");
+        refused(
+            acting(&database, "verses_accounts", &format!(r#"{{"sub":"{attacker}"}}"#), &read),
+            "permission denied",
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_an_identity_there_is_nothing() {
     let (database, _, attacker) = with_two_users().await;
     for table in USER_TABLES {
@@ -207,6 +228,7 @@ async fn every_table_with_a_user_is_closed_and_keyed_by_the_user() {
     assert_eq!(database.psql(open).unwrap(), "", "without forced row-level security");
 
     let policies = "SELECT string_agg(tablename, ',') FROM pg_policies WHERE schemaname = 'verses' AND tablename NOT IN ('meta', 'verses') \
+                    AND tablename NOT LIKE 'account%' \
                     AND (qual NOT LIKE '(user_id = ( SELECT auth.uid()%' OR with_check IS DISTINCT FROM qual OR roles <> '{authenticated}')";
     assert_eq!(database.psql(policies).unwrap(), "", "a policy that is not wrapped, or for others");
 

@@ -24,19 +24,41 @@ pub const SERVER_FILE: &str = "server.sqlite";
 pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliError> {
     log_to_stderr(printer);
     let config = config(args)?;
+    if args.postgres.migrate_only {
+        return migrate(printer, &config).await;
+    }
     let listener = TcpListener::bind(&args.listen)
         .await
         .with_context(|| format!("listening on {} (is it taken? another port: --listen 127.0.0.1:0)", args.listen))?;
     let address = listener.local_addr().context("reading the address")?;
-    let app = App::open(config).await.with_context(|| format!("opening {}", args.database))?;
+    // An address of PostgreSQL holds a password.
+    let what = if args.database.starts_with("postgres") { "the database" } else { &args.database };
+    let app = App::open(config).await.with_context(|| format!("opening {what}"))?;
     let url = format!("http://{address}");
     printer.result(&serde_json::json!({ "url": url }), || format!("Verses is ready at {url}"))?;
     verses_server::serve(listener, app, stop_signal()).await.context("serving")?;
     Ok(ExitStatus::Done)
 }
 
+async fn migrate(printer: Printer, config: &ServerConfig) -> Result<ExitStatus, CliError> {
+    let versions = App::migrate(config).await.context("bringing the tables up to date")?;
+    let (before, after) = versions.unzip();
+    printer.result(&serde_json::json!({ "before": before, "after": after }), || match versions {
+        Some((before, after)) if before == after => format!("The tables are up to date (version {after})."),
+        Some((before, after)) => format!("The tables were brought from version {before} to {after}."),
+        None => "The tables are up to date.".to_owned(),
+    })?;
+    Ok(ExitStatus::Done)
+}
+
 fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
     let mut config = ServerConfig { database_url: args.database.clone(), ..ServerConfig::default() };
+    let postgres = &mut config.postgres;
+    postgres.migrate_url = args.postgres.migrate_database.clone();
+    postgres.listen_url = args.postgres.database_listen_url.clone();
+    postgres.max_connections = args.postgres.database_connections.unwrap_or(postgres.max_connections);
+    postgres.prepare = !args.postgres.database_no_prepare;
+    postgres.allow_privileged_login = args.postgres.database_privileged_login;
     config.jwt_secret = args.jwt_secret.clone();
     config.esv_api_key = args.esv_api_key.clone();
     config.esv_api_url = args.esv_api_url.clone();

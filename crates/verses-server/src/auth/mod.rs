@@ -5,7 +5,7 @@ mod passwords;
 mod refresh;
 mod service;
 mod sqlite;
-mod store;
+pub(crate) mod store;
 mod tokens;
 
 pub use error::AuthError;

@@ -1,4 +1,4 @@
-//! Where users and sessions are kept: memory here, SQLite in `sqlite`. Deciding is in `service`.
+//! Where users and sessions are kept: memory here, SQLite in `sqlite`, PostgreSQL beside its storage. Deciding is in `service`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::sqlite::SqliteAuth;
+use crate::storage::postgres::PostgresAuth;
 use crate::storage::sqlite::Database;
 use crate::storage::{StorageError, UserId};
 
@@ -59,13 +60,15 @@ pub struct AuthSession {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EmailTaken;
 
-/// Users and sessions, in memory or in SQLite. Cloning gives another handle.
+/// Users and sessions, in memory or in a database. Cloning gives another handle.
 #[derive(Debug, Clone)]
 pub enum AuthBackend {
     /// Nothing is kept.
     Memory(MemoryAuth),
     /// In tables beside the verses.
     Sqlite(SqliteAuth),
+    /// The same in PostgreSQL.
+    Postgres(PostgresAuth),
 }
 
 /// Users and sessions in memory.
@@ -110,6 +113,7 @@ impl AuthBackend {
         match self {
             Self::Memory(memory) => Ok(memory.state().secret.get_or_insert(fresh).clone()),
             Self::Sqlite(sqlite) => sqlite.secret(fresh).await,
+            Self::Postgres(postgres) => postgres.secret(fresh).await,
         }
     }
 
@@ -130,6 +134,7 @@ impl AuthBackend {
                 Ok(Ok(()))
             }
             Self::Sqlite(sqlite) => sqlite.put_user(user).await,
+            Self::Postgres(postgres) => postgres.put_user(user).await,
         }
     }
 
@@ -141,6 +146,7 @@ impl AuthBackend {
         match self {
             Self::Memory(memory) => Ok(memory.state().users.get(&id).cloned()),
             Self::Sqlite(sqlite) => sqlite.user(id).await,
+            Self::Postgres(postgres) => postgres.user(id).await,
         }
     }
 
@@ -154,6 +160,7 @@ impl AuthBackend {
                 Ok(memory.state().users.values().find(|u| u.email.as_deref() == Some(email)).cloned())
             }
             Self::Sqlite(sqlite) => sqlite.user_by_email(email.to_owned()).await,
+            Self::Postgres(postgres) => postgres.user_by_email(email.to_owned()).await,
         }
     }
 
@@ -168,6 +175,7 @@ impl AuthBackend {
                 Ok(())
             }
             Self::Sqlite(sqlite) => sqlite.put_session(session).await,
+            Self::Postgres(postgres) => postgres.put_session(session).await,
         }
     }
 
@@ -179,6 +187,7 @@ impl AuthBackend {
         match self {
             Self::Memory(memory) => Ok(memory.state().sessions.get(&id).cloned()),
             Self::Sqlite(sqlite) => sqlite.session(id).await,
+            Self::Postgres(postgres) => postgres.session(id).await,
         }
     }
 
@@ -196,6 +205,7 @@ impl AuthBackend {
                 Ok(true)
             }
             Self::Sqlite(sqlite) => sqlite.advance(id, from, now).await,
+            Self::Postgres(postgres) => postgres.advance(id, from, now).await,
         }
     }
 
@@ -210,6 +220,7 @@ impl AuthBackend {
                 Ok(())
             }
             Self::Sqlite(sqlite) => sqlite.end_session(id).await,
+            Self::Postgres(postgres) => postgres.end_session(id).await,
         }
     }
 
@@ -224,6 +235,7 @@ impl AuthBackend {
                 Ok(())
             }
             Self::Sqlite(sqlite) => sqlite.end_sessions(user, except).await,
+            Self::Postgres(postgres) => postgres.end_sessions(user, except).await,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! with one, everything it writes is written and committed with another. The number of statements does not depend on its
 //! size.
 
+mod accounts;
 mod connections;
 mod faults;
 mod migrate;
@@ -24,6 +25,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 use verses_core::{Card, CardEvent, OperationId, Profile, Verse, VerseId};
 
+pub use self::accounts::PostgresAuth;
 pub use self::migrate::migrate;
 pub use self::options::PostgresOptions;
 
@@ -68,6 +70,12 @@ impl PostgresStorage {
         let mut storage = Self { connections, options: Arc::new(options), epoch: Uuid::nil(), pokes: Arc::default() };
         storage.epoch = storage.again(|this| async move { this.read_epoch().await }).await?;
         Ok(storage)
+    }
+
+    /// Accounts in the same database.
+    #[must_use]
+    pub fn accounts(&self) -> PostgresAuth {
+        PostgresAuth::new(self.clone())
     }
 
     /// Connections open, how many of them are idle, and how many requests wait for one.

@@ -12,11 +12,13 @@ pub(super) struct Fault {
     pub(super) error: StorageError,
     /// The database gave the transaction up for reasons that are over, or the connection was a dead one.
     pub(super) at_once: bool,
+    /// A key was there already.
+    pub(super) key_taken: bool,
 }
 
 impl Fault {
     pub(super) fn unavailable(what: impl Into<String>) -> Self {
-        Self { error: StorageError::Unavailable(what.into()), at_once: false }
+        Self { error: StorageError::Unavailable(what.into()), at_once: false, key_taken: false }
     }
 
     /// Whether a later try meets the same error.
@@ -25,13 +27,13 @@ impl Fault {
     }
 
     pub(super) fn failed(what: impl Into<String>) -> Self {
-        Self { error: StorageError::Failed(what.into()), at_once: false }
+        Self { error: StorageError::Failed(what.into()), at_once: false, key_taken: false }
     }
 }
 
 impl From<StorageError> for Fault {
     fn from(error: StorageError) -> Self {
-        Self { error, at_once: false }
+        Self { error, at_once: false, key_taken: false }
     }
 }
 
@@ -40,7 +42,7 @@ impl From<tokio_postgres::Error> for Fault {
         let Some(of_database) = error.as_db_error() else {
             // Closed, reset, or not understood: the connection is given up in any case.
             let at_once = error.is_closed();
-            return Self { error: StorageError::Unavailable(told(&error)), at_once };
+            return Self { error: StorageError::Unavailable(told(&error)), at_once, key_taken: false };
         };
         let code = of_database.code();
         let text = format!("{} ({})", of_database.message(), code.code());
@@ -58,7 +60,7 @@ impl From<tokio_postgres::Error> for Fault {
             SqlState::ADMIN_SHUTDOWN,
             SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
         ];
-        Self { error, at_once: given_up.contains(code) }
+        Self { error, at_once: given_up.contains(code), key_taken: *code == SqlState::UNIQUE_VIOLATION }
     }
 }
 

@@ -18,6 +18,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { version: 1, name: "roles", sql: include_str!("migrations/0001_roles.sql") },
     Step { version: 2, name: "sync tables", sql: include_str!("migrations/0002_sync.sql") },
+    Step { version: 3, name: "accounts", sql: include_str!("migrations/0003_accounts.sql") },
 ];
 
 /// Held by whoever changes the schema, until the end of its transaction: "verses" in ASCII.

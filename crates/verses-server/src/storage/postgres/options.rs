@@ -8,12 +8,14 @@ use tokio_postgres::config::SslMode;
 use crate::storage::StorageError;
 
 /// Settings of the storage on PostgreSQL.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
     /// `postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE`: the login that serves.
     pub url: String,
     /// The address to hear other servers at, where `url` is that of a transaction pooler, which cannot listen.
     pub listen_url: Option<String>,
+    /// The address of a role that may change the schema, if it is to be brought up to date at the start.
+    pub migrate_url: Option<String>,
     /// Connections at most, besides the one that listens.
     pub max_connections: u32,
     /// Whether statements are prepared once per connection. A transaction pooler may not know how to keep them.
@@ -35,6 +37,7 @@ impl PostgresOptions {
         Self {
             url: url.into(),
             listen_url: None,
+            migrate_url: None,
             max_connections: 16,
             prepare: true,
             statement_timeout_ms: 8_000,

@@ -43,6 +43,8 @@ async fn every_statement_finds_its_rows_by_an_index() {
         let types = if types.is_empty() { String::new() } else { format!("({})", types.join(", ")) };
         let role = if USER_TABLES.iter().any(|table| sql.text.contains(&format!("verses.{table} "))) {
             "authenticated"
+        } else if sql.text.contains("verses.account") {
+            "verses_accounts"
         } else {
             "service_role"
         };

@@ -26,6 +26,8 @@ pub(super) enum Acting {
     User(UserId),
     /// The server itself: what belongs to nobody.
     Service,
+    /// The embedded sign-in: accounts and sessions, and nothing else.
+    Accounts,
 }
 
 /// What may be done.
@@ -67,6 +69,7 @@ impl Transaction {
         };
         let (role, claims) = match acting {
             Acting::User(user) => ("authenticated", json!({ "sub": user, "role": "authenticated" }).to_string()),
+            Acting::Accounts => ("verses_accounts", json!({ "role": "verses_accounts" }).to_string()),
             Acting::Service => ("service_role", json!({ "role": "service_role" }).to_string()),
         };
         let (statement, lock) = (self.statement_timeout_ms.to_string(), self.lock_timeout_ms.to_string());

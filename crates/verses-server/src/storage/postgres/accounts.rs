@@ -1,0 +1,189 @@
+//! Users and sessions of the embedded sign-in, in tables of their own that only a role of their own reaches. What is
+//! decided about them is in `auth`.
+
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::faults::Fault;
+use super::transaction::{Access, Acting, Parameters};
+use super::{PostgresStorage, rows, sql};
+use crate::auth::store::{AuthSession, AuthUserRow, EmailTaken};
+use crate::storage::columns::from_json;
+use crate::storage::{StorageError, UserId};
+
+/// Users and sessions in PostgreSQL. Cloning gives another handle.
+#[derive(Debug, Clone)]
+pub struct PostgresAuth {
+    storage: PostgresStorage,
+}
+
+type Stored<T> = Result<T, StorageError>;
+
+/// One statement that changes something, in a transaction of its own.
+async fn change(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<'_>) -> Result<u64, Fault> {
+    let tx = storage.transaction().await?;
+    let done = tokio::try_join!(biased;
+        tx.begin(Acting::Accounts, Access::ReadWrite),
+        tx.run(sql, parameters),
+        tx.commit(),
+    );
+    tx.end(done.map(|(_, count, _)| count)).await
+}
+
+/// One statement that reads.
+async fn find(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+    let tx = storage.transaction().await?;
+    let found = tokio::try_join!(biased;
+        tx.begin(Acting::Accounts, Access::Snapshot),
+        tx.rows(sql, parameters),
+        tx.commit(),
+    );
+    tx.end(found.map(|(_, rows, _)| rows)).await
+}
+
+impl PostgresAuth {
+    pub(super) fn new(storage: PostgresStorage) -> Self {
+        Self { storage }
+    }
+
+    pub(crate) async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
+        let fresh = Arc::new(fresh);
+        let attempt = move |storage: PostgresStorage| {
+            let fresh = Arc::clone(&fresh);
+            async move {
+                change(&storage, &sql::KEEP_SECRET, &[&"jwt", &*fresh]).await?;
+                let found = find(&storage, &sql::SECRET, &[&"jwt"]).await?;
+                let row = found.first().ok_or_else(|| Fault::failed("the secret that was just kept is not there"))?;
+                Ok(rows::get(row, 0)?)
+            }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn put_user(&self, user: AuthUserRow) -> Stored<Result<(), EmailTaken>> {
+        let user = Arc::new(user);
+        let attempt = move |storage: PostgresStorage| {
+            let u = Arc::clone(&user);
+            async move {
+                let metadata = u.metadata.to_string();
+                let all: Parameters<'_> = &[
+                    &u.id,
+                    &u.email,
+                    &u.password_hash,
+                    &u.is_anonymous,
+                    &metadata,
+                    &u.created_at,
+                    &u.updated_at,
+                    &u.last_sign_in_at,
+                ];
+                match change(&storage, &sql::PUT_ACCOUNT, all).await {
+                    Ok(_) => Ok(Ok(())),
+                    Err(fault) if fault.key_taken => Ok(Err(EmailTaken)),
+                    Err(fault) => Err(fault),
+                }
+            }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn user(&self, id: UserId) -> Stored<Option<AuthUserRow>> {
+        let attempt = move |storage: PostgresStorage| async move {
+            let found = find(&storage, &sql::ACCOUNT, &[&id]).await?;
+            Ok(found.first().map(user_of).transpose()?)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn user_by_email(&self, email: String) -> Stored<Option<AuthUserRow>> {
+        // Not storable in PostgreSQL, so nobody has it.
+        if email.contains('\0') {
+            return Ok(None);
+        }
+        let email = Arc::new(email);
+        let attempt = move |storage: PostgresStorage| {
+            let email = Arc::clone(&email);
+            async move {
+                let found = find(&storage, &sql::ACCOUNT_BY_EMAIL, &[&*email]).await?;
+                Ok(found.first().map(user_of).transpose()?)
+            }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn put_session(&self, session: AuthSession) -> Stored<()> {
+        let session = Arc::new(session);
+        let attempt = move |storage: PostgresStorage| {
+            let s = Arc::clone(&session);
+            async move {
+                let counter = as_bigint(s.counter);
+                let all: Parameters<'_> = &[&s.id, &s.user_id, &s.key, &counter, &s.refreshed_at];
+                match change(&storage, &sql::PUT_SESSION, all).await {
+                    // Ids are random: one that is there is this one, whose commit was not answered.
+                    Err(fault) if !fault.key_taken => Err(fault),
+                    _ => Ok(()),
+                }
+            }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn session(&self, id: Uuid) -> Stored<Option<AuthSession>> {
+        let attempt = move |storage: PostgresStorage| async move {
+            let found = find(&storage, &sql::SESSION, &[&id]).await?;
+            Ok(found.first().map(session_of).transpose()?)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn advance(&self, id: Uuid, from: u64, now: i64) -> Stored<bool> {
+        let from = as_bigint(from);
+        let attempt = move |storage: PostgresStorage| async move {
+            Ok(change(&storage, &sql::ADVANCE, &[&id, &from, &now]).await? > 0)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn end_session(&self, id: Uuid) -> Stored<()> {
+        let attempt =
+            move |storage: PostgresStorage| async move { change(&storage, &sql::END_SESSION, &[&id]).await.map(drop) };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn end_sessions(&self, user: UserId, except: Option<Uuid>) -> Stored<()> {
+        let attempt = move |storage: PostgresStorage| async move {
+            change(&storage, &sql::END_SESSIONS, &[&user, &except]).await.map(drop)
+        };
+        self.storage.again(attempt).await
+    }
+}
+
+/// Counters that no 64-bit column can hold are those of no session.
+fn as_bigint(counter: u64) -> i64 {
+    i64::try_from(counter).unwrap_or(i64::MAX)
+}
+
+fn user_of(row: &Row) -> Stored<AuthUserRow> {
+    Ok(AuthUserRow {
+        id: rows::get(row, 0)?,
+        email: rows::get(row, 1)?,
+        password_hash: rows::get(row, 2)?,
+        is_anonymous: rows::get(row, 3)?,
+        metadata: from_json(rows::get(row, 4)?, "metadata of a user")?,
+        created_at: rows::get(row, 5)?,
+        updated_at: rows::get(row, 6)?,
+        last_sign_in_at: rows::get(row, 7)?,
+    })
+}
+
+fn session_of(row: &Row) -> Stored<AuthSession> {
+    let counter: i64 = rows::get(row, 3)?;
+    Ok(AuthSession {
+        id: rows::get(row, 0)?,
+        user_id: rows::get(row, 1)?,
+        key: rows::get(row, 2)?,
+        counter: u64::try_from(counter).unwrap_or(0),
+        refreshed_at: rows::get(row, 4)?,
+    })
+}
