@@ -8,13 +8,16 @@ use crate::workspace::{Package, Workspace};
 pub(crate) fn run(workspace: &Workspace, name: Option<&str>) -> Result<()> {
     let chosen = choose(&workspace.packages, name)?;
     prerequisites::c_compiler()?;
+    if chosen.iter().any(|(_, bench)| *bench == "postgres") {
+        prerequisites::postgresql()?;
+    }
     for (package, bench) in chosen {
         run_command(&mut cargo(workspace, &format!("bench --package {package} --bench {bench}")))?;
     }
     Ok(())
 }
 
-/// Package and target of each benchmark that `name` (a target or a crate) asks for.
+/// Package and target of each benchmark that `name` (a target, or a crate with or without `verses-`) asks for.
 fn choose<'a>(packages: &'a [Package], name: Option<&str>) -> Result<Vec<(&'a str, &'a str)>> {
     let all: Vec<(&str, &str)> = packages
         .iter()
@@ -24,7 +27,9 @@ fn choose<'a>(packages: &'a [Package], name: Option<&str>) -> Result<Vec<(&'a st
         bail!("the workspace has no benchmark targets");
     }
     let Some(name) = name else { return Ok(all) };
-    let chosen: Vec<_> = all.iter().copied().filter(|&(package, bench)| package == name || bench == name).collect();
+    let whole = format!("verses-{name}");
+    let of_crate = |package: &str| package == name || package == whole;
+    let chosen: Vec<_> = all.iter().copied().filter(|&(package, bench)| of_crate(package) || bench == name).collect();
     if chosen.is_empty() {
         let known: Vec<String> = all.iter().map(|(package, bench)| format!("{bench} ({package})")).collect();
         bail!("no benchmark or crate with benchmarks is called `{name}`; there are: {}", known.join(", "));
@@ -43,11 +48,13 @@ mod tests {
 
     #[test]
     fn a_name_chooses_a_target_or_all_of_a_crate() {
-        let packages = [package("store", &["enqueue", "open"]), package("server", &["batch"]), package("core", &[])];
-        let all = [("store", "enqueue"), ("store", "open"), ("server", "batch")];
+        let packages =
+            [package("store", &["enqueue", "open"]), package("verses-server", &["batch"]), package("core", &[])];
+        let all = [("store", "enqueue"), ("store", "open"), ("verses-server", "batch")];
         assert_eq!(choose(&packages, None).unwrap(), all);
         assert_eq!(choose(&packages, Some("open")).unwrap(), [("store", "open")]);
         assert_eq!(choose(&packages, Some("store")).unwrap(), all[..2]);
+        assert_eq!(choose(&packages, Some("server")).unwrap(), all[2..]);
     }
 
     #[test]

@@ -40,6 +40,12 @@ impl Programs {
         Ok(Self { folder: folder.ok_or_else(looked_in)?, run_as: other_user()? })
     }
 
+    /// Where a program is.
+    #[must_use]
+    pub fn path(&self, program: &str) -> PathBuf {
+        self.folder.join(program)
+    }
+
     /// User and group that the server runs as, if they are not the caller's.
     pub(crate) fn owner(&self) -> Option<(u32, u32)> {
         self.run_as
@@ -47,7 +53,7 @@ impl Programs {
 
     /// A command for one of the programs, as the right user, with nothing on its input.
     pub(crate) fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.folder.join(program));
+        let mut command = Command::new(self.path(program));
         command.stdin(Stdio::null()).current_dir("/").env("LC_ALL", "C");
         if let Some((user, group)) = self.run_as {
             command.uid(user).gid(group);

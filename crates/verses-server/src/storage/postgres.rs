@@ -127,14 +127,18 @@ impl PostgresStorage {
 
 /// All of a transaction but the connection.
 async fn work<D: Decision>(tx: &Transaction, user: UserId, wanted: &Wanted, decision: &D) -> Result<D::Answer, Fault> {
-    let no_chain: &[u8] = &[];
-    let (_, _, position, mut loaded) = tokio::try_join!(biased;
-        tx.begin(Acting::User(user), Access::ReadWrite),
-        async { tx.run(&sql::MAKE_USER, &[&user, &no_chain]).await },
-        async { tx.rows(&sql::LOCK_USER, &[&user]).await },
-        load(tx, user, wanted),
-    )?;
-    (loaded.last_seq, loaded.last_chain) = position_of(&position)?;
+    let (_, locked) =
+        tokio::try_join!(biased; tx.begin(Acting::User(user), Access::ReadWrite), lock_and_load(tx, user, wanted))?;
+    let loaded = match locked {
+        Some(loaded) => loaded,
+        // Nobody has this row yet: it is made, and locked by whoever comes first.
+        None => {
+            let no_chain: &[u8] = &[];
+            tx.run(&sql::MAKE_USER, &[&user, &no_chain]).await?;
+            let made = lock_and_load(tx, user, wanted).await?;
+            made.ok_or_else(|| Fault::failed("a row that was just made is not there"))?
+        }
+    };
     let last_seq = loaded.last_seq;
     let events = load_events(tx, user, &decision.wants_events(&loaded)).await?;
     let (writes, answer) = decision.decide(loaded, events);
@@ -224,6 +228,15 @@ impl Storage for PostgresStorage {
 }
 
 // Each of these sends all it has to send when it is first polled.
+
+/// What is wanted, as it is once the user's row is locked; nothing if there is no such row.
+async fn lock_and_load(tx: &Transaction, user: UserId, wanted: &Wanted) -> Result<Option<Loaded>, Fault> {
+    let (position, loaded) =
+        tokio::try_join!(biased; async { tx.rows(&sql::LOCK_USER, &[&user]).await }, load(tx, user, wanted))?;
+    let Some(row) = position.first() else { return Ok(None) };
+    let (last_seq, last_chain) = rows::position(row)?;
+    Ok(Some(Loaded { last_seq, last_chain, ..loaded }))
+}
 
 async fn load(tx: &Transaction, user: UserId, wanted: &Wanted) -> Result<Loaded, Fault> {
     let (profile, ledger, cards, verses) = tokio::try_join!(biased;

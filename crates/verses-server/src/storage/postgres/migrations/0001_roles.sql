@@ -38,16 +38,18 @@ BEGIN
         CREATE SCHEMA auth;
         GRANT USAGE ON SCHEMA auth TO anon, authenticated, service_role;
     END IF;
+    -- Every name is written in full, so that no search path can change what they mean, and none needs to be set: a function
+    -- that sets one cannot be planned as a part of the policies.
     -- A setting that was once set and is gone again is an empty text, not NULL.
     IF to_regprocedure('auth.jwt()') IS NULL THEN
-        CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE SET search_path = '' AS $f$
+        CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS $f$
             SELECT coalesce(
                 nullif(pg_catalog.current_setting('request.jwt.claim', true), ''),
                 nullif(pg_catalog.current_setting('request.jwt.claims', true), ''))::pg_catalog.jsonb
         $f$;
     END IF;
     IF to_regprocedure('auth.uid()') IS NULL THEN
-        CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE SET search_path = '' AS $f$
+        CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $f$
             SELECT coalesce(
                 nullif(pg_catalog.current_setting('request.jwt.claim.sub', true), ''),
                 nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::pg_catalog.jsonb
@@ -55,7 +57,7 @@ BEGIN
         $f$;
     END IF;
     IF to_regprocedure('auth.role()') IS NULL THEN
-        CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql STABLE SET search_path = '' AS $f$
+        CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql STABLE AS $f$
             SELECT coalesce(
                 nullif(pg_catalog.current_setting('request.jwt.claim.role', true), ''),
                 nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::pg_catalog.jsonb
@@ -63,7 +65,7 @@ BEGIN
         $f$;
     END IF;
     IF to_regprocedure('auth.email()') IS NULL THEN
-        CREATE FUNCTION auth.email() RETURNS text LANGUAGE sql STABLE SET search_path = '' AS $f$
+        CREATE FUNCTION auth.email() RETURNS text LANGUAGE sql STABLE AS $f$
             SELECT coalesce(
                 nullif(pg_catalog.current_setting('request.jwt.claim.email', true), ''),
                 nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::pg_catalog.jsonb
