@@ -1,6 +1,6 @@
 //! The server on PostgreSQL next to the database alone, side by side in one run on one machine: batches against bare bulk
 //! inserts of the very same rows, single operations against pgbench, pulling against the bare query, and many users at
-//! once over HTTP. `cargo bench -p verses-server --bench postgres`; needs the programs of a PostgreSQL server.
+//! once over HTTP. `cargo bench -p verses-server --bench postgres [-- batches|singles|pull|load]`; needs the programs of a PostgreSQL server.
 
 mod bare;
 mod load;
@@ -24,11 +24,22 @@ fn main() {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let cluster = Cluster::start(Durability::Full, &SETTINGS).expect("a PostgreSQL server");
+    // Names of parts after `--` choose among them.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |part: &str| chosen.is_empty() || chosen.iter().any(|name| name == part);
     runtime.block_on(async {
-        batches(&cluster).await;
-        singles::compare(&cluster).await;
-        pull(&cluster).await;
-        load::many_users(&cluster).await;
+        if wanted("batches") {
+            batches(&cluster).await;
+        }
+        if wanted("singles") {
+            singles::compare(&cluster).await;
+        }
+        if wanted("pull") {
+            pull(&cluster).await;
+        }
+        if wanted("load") {
+            load::many_users(&cluster).await;
+        }
     });
 }
 

@@ -22,6 +22,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 use verses_core::{Card, CardEvent, OperationId, Profile, Verse, VerseId};
 
@@ -139,11 +140,11 @@ async fn work<D: Decision>(tx: &Transaction, user: UserId, wanted: &Wanted, deci
             made.ok_or_else(|| Fault::failed("a row that was just made is not there"))?
         }
     };
-    let last_seq = loaded.last_seq;
+    let position = (loaded.last_seq, loaded.last_chain);
     let events = load_events(tx, user, &decision.wants_events(&loaded)).await?;
     let (writes, answer) = decision.decide(loaded, events);
-    check_sequence(last_seq, &writes)?;
-    tokio::try_join!(biased; write(tx, user, &writes), tx.commit())?;
+    check_sequence(position.0, &writes)?;
+    tokio::try_join!(biased; write(tx, user, position, &writes), tx.commit())?;
     Ok(answer)
 }
 
@@ -350,17 +351,16 @@ async fn ledger_page(tx: &Transaction, user: UserId, after: u64, limit: u32) -> 
     Ok(LedgerPage { entries, has_more, chain_at, last_seq: position_of(&position)?.0 })
 }
 
-async fn write(tx: &Transaction, user: UserId, writes: &Writes) -> Result<(), Fault> {
-    tokio::try_join!(biased; write_own(tx, user, writes), write_catalogue(tx, &writes.catalogue))?;
+async fn write(tx: &Transaction, user: UserId, position: (u64, Chain), writes: &Writes) -> Result<(), Fault> {
+    tokio::try_join!(biased; write_own(tx, user, position, writes), write_catalogue(tx, &writes.catalogue))?;
     Ok(())
 }
 
-async fn write_own(tx: &Transaction, user: UserId, writes: &Writes) -> Result<(), Fault> {
+async fn write_own(tx: &Transaction, user: UserId, position: (u64, Chain), writes: &Writes) -> Result<(), Fault> {
     let Writes { ledger, events, cards, own_verses, dropped_own_verses, profile, .. } = writes;
+    let nothing_on_cards = ledger.is_empty() && events.is_empty() && cards.is_empty();
     tokio::try_join!(biased;
-        unless(ledger.is_empty(), write_ledger(tx, user, ledger)),
-        unless(events.is_empty(), rows::insert_events(tx, user, events)),
-        unless(cards.is_empty(), rows::upsert_cards(tx, user, cards)),
+        unless(nothing_on_cards, write_cards(tx, user, position, writes)),
         unless(dropped_own_verses.is_empty(), drop_own_verses(tx, user, dropped_own_verses)),
         unless(own_verses.is_empty(), rows::upsert_own_verses(tx, user, own_verses)),
         unless(profile.is_none(), set_profile(tx, user, profile.as_ref())),
@@ -372,14 +372,16 @@ async fn unless(nothing: bool, work: impl Future<Output = Result<(), Fault>>) ->
     if nothing { Ok(()) } else { work.await }
 }
 
-async fn write_ledger(tx: &Transaction, user: UserId, ledger: &[LedgerEntry]) -> Result<(), Fault> {
-    let Some(last) = ledger.last() else { return Ok(()) };
-    let (seq, chain) = (last.seq.cast_signed(), last.chain.as_slice());
-    tokio::try_join!(biased;
-        async { tx.run(&sql::SET_POSITION, &[&user, &seq, &chain]).await },
-        rows::insert_ledger(tx, user, ledger),
-    )?;
-    Ok(())
+/// The position, the ledger, events and cards.
+async fn write_cards(tx: &Transaction, user: UserId, before: (u64, Chain), writes: &Writes) -> Result<(), Fault> {
+    let (seq, chain) = writes.ledger.last().map_or(before, |last| (last.seq, last.chain));
+    let (seq, chain) = (seq.cast_signed(), chain.as_slice());
+    let ledger = rows::LedgerColumns::of(&writes.ledger);
+    let events = rows::EventsColumns::of(&writes.events)?;
+    let cards = rows::CardColumns::of(&writes.cards)?;
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&user, &seq, &chain];
+    parameters.extend(ledger.parameters().into_iter().chain(events.parameters()).chain(cards.parameters()));
+    tx.run(&sql::WRITE, &parameters).await.map(drop)
 }
 
 async fn drop_own_verses(tx: &Transaction, user: UserId, verses: &[VerseId]) -> Result<(), Fault> {

@@ -46,6 +46,8 @@ impl Connections {
             builder = builder.post_create(Hook::async_fn(|client, _| {
                 Box::pin(async move {
                     let prepare = async {
+                        // Every statement has one good plan, by its key: planning it each time would cost more than running it.
+                        client.batch_execute("SET plan_cache_mode = force_generic_plan").await?;
                         client.batch_execute("BEGIN READ ONLY; SET LOCAL ROLE service_role").await?;
                         let all = sql::ALL.iter().map(|(_, sql)| client.prepare_typed_cached(sql.text, sql.types));
                         futures_util::future::try_join_all(all).await?;

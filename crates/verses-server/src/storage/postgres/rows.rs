@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use tokio_postgres::Row;
-use tokio_postgres::types::FromSql;
+use tokio_postgres::types::{FromSql, ToSql};
 use uuid::Uuid;
 use verses_core::{Card, CardEvent, OperationKind, UnixMillis, Verse, VerseId};
 
@@ -12,71 +12,153 @@ use super::transaction::{Parameters, Transaction};
 use crate::storage::columns::{self, EventColumns, damaged, from_json, named, phase_name, phase_of, to_json};
 use crate::storage::{Chain, FeedEntry, LedgerEntry, StorageError, UserId};
 
-pub(super) async fn insert_ledger(tx: &Transaction, user: UserId, entries: &[LedgerEntry]) -> Result<(), Fault> {
-    let seq: Vec<i64> = entries.iter().map(|e| e.seq.cast_signed()).collect();
-    let ids: Vec<&str> = entries.iter().map(|e| e.operation_id.as_str()).collect();
-    let kinds: Vec<&str> = entries.iter().map(|e| e.kind.as_str()).collect();
-    let hashes: Vec<&[u8]> = entries.iter().map(|e| e.content_hash.as_slice()).collect();
-    let chains: Vec<&[u8]> = entries.iter().map(|e| e.chain.as_slice()).collect();
-    let operations: Vec<&str> = entries.iter().map(|e| e.operation.as_str()).collect();
-    let verses: Vec<Option<Uuid>> = entries.iter().map(|e| e.verse_id.map(|id| id.0)).collect();
-    let outcomes: Vec<&str> = entries.iter().map(|e| e.outcome.as_str()).collect();
-    let accepted: Vec<i64> = entries.iter().map(|e| e.accepted_at.0).collect();
-    let parameters: Parameters<'_> =
-        &[&user, &seq, &ids, &kinds, &hashes, &chains, &operations, &verses, &outcomes, &accepted];
-    tx.run(&sql::INSERT_LEDGER, parameters).await.map(drop)
+/// A parameter of a statement.
+type Parameter<'a> = &'a (dyn ToSql + Sync);
+
+/// Ledger entries column by column.
+pub(super) struct LedgerColumns<'a> {
+    seq: Vec<i64>,
+    ids: Vec<&'a str>,
+    kinds: Vec<&'a str>,
+    hashes: Vec<&'a [u8]>,
+    chains: Vec<&'a [u8]>,
+    operations: Vec<&'a str>,
+    verses: Vec<Option<Uuid>>,
+    outcomes: Vec<&'a str>,
+    accepted: Vec<i64>,
 }
 
-pub(super) async fn insert_events(tx: &Transaction, user: UserId, events: &[CardEvent]) -> Result<(), Fault> {
-    let columns: Vec<EventColumns> =
-        events.iter().map(|e| columns::event_columns(&e.kind)).collect::<Result<_, _>>()?;
-    let verses: Vec<Uuid> = events.iter().map(|e| e.verse_id.0).collect();
-    let occurred: Vec<i64> = events.iter().map(|e| e.occurred_at.0).collect();
-    let ids: Vec<&str> = events.iter().map(|e| e.operation_id.as_str()).collect();
-    let dates: Vec<Date> = events.iter().map(|e| e.local_date).collect();
-    let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
-    let successful: Vec<Option<bool>> = columns.iter().map(|c| c.was_successful).collect();
-    let seconds: Vec<Option<i64>> = columns.iter().map(|c| c.review_time_seconds.map(i64::from)).collect();
-    let phases: Vec<Option<&str>> = columns.iter().map(|c| c.phase).collect();
-    let slots: Vec<Option<&str>> = columns.iter().map(|c| c.slot.as_deref()).collect();
-    let parameters: Parameters<'_> =
-        &[&user, &verses, &occurred, &ids, &dates, &names, &successful, &seconds, &phases, &slots];
-    tx.run(&sql::INSERT_EVENTS, parameters).await.map(drop)
+impl<'a> LedgerColumns<'a> {
+    pub(super) fn of(entries: &'a [LedgerEntry]) -> Self {
+        Self {
+            seq: entries.iter().map(|e| e.seq.cast_signed()).collect(),
+            ids: entries.iter().map(|e| e.operation_id.as_str()).collect(),
+            kinds: entries.iter().map(|e| e.kind.as_str()).collect(),
+            hashes: entries.iter().map(|e| e.content_hash.as_slice()).collect(),
+            chains: entries.iter().map(|e| e.chain.as_slice()).collect(),
+            operations: entries.iter().map(|e| e.operation.as_str()).collect(),
+            verses: entries.iter().map(|e| e.verse_id.map(|id| id.0)).collect(),
+            outcomes: entries.iter().map(|e| e.outcome.as_str()).collect(),
+            accepted: entries.iter().map(|e| e.accepted_at.0).collect(),
+        }
+    }
+
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 9] {
+        [
+            &self.seq,
+            &self.ids,
+            &self.kinds,
+            &self.hashes,
+            &self.chains,
+            &self.operations,
+            &self.verses,
+            &self.outcomes,
+            &self.accepted,
+        ]
+    }
 }
 
-pub(super) async fn upsert_cards(tx: &Transaction, user: UserId, cards: &[Card]) -> Result<(), Fault> {
-    let verses: Vec<Uuid> = cards.iter().map(|c| c.verse_id.0).collect();
-    let phases: Vec<&str> = cards.iter().map(|c| phase_name(c.current_phase)).collect();
-    let progress: Vec<i64> = cards.iter().map(|c| c.phase_progress_count.into()).collect();
-    let streaks: Vec<i64> = cards.iter().map(|c| c.current_streak.into()).collect();
-    let best: Vec<i64> = cards.iter().map(|c| c.best_streak.into()).collect();
-    let reviewed: Vec<Option<i64>> = cards.iter().map(|c| c.last_reviewed_at.map(|at| at.0)).collect();
-    let due: Vec<Date> = cards.iter().map(|c| c.next_due_date).collect();
-    let days: Vec<Option<i16>> = cards.iter().map(|c| c.assigned_day_of_week.map(i16::from)).collect();
-    let parities: Vec<Option<i16>> = cards.iter().map(|c| c.assigned_week_parity.map(i16::from)).collect();
-    let month_days: Vec<Option<i16>> = cards.iter().map(|c| c.assigned_day_of_month.map(i16::from)).collect();
-    let archived: Vec<bool> = cards.iter().map(|c| c.archived).collect();
-    let created: Vec<i64> = cards.iter().map(|c| c.created_at.0).collect();
-    let updated: Vec<i64> = cards.iter().map(|c| c.updated_at.0).collect();
-    let folds: Vec<String> = cards.iter().map(|c| to_json(&c.fold)).collect::<Result<_, _>>()?;
-    let parameters: Parameters<'_> = &[
-        &user,
-        &verses,
-        &phases,
-        &progress,
-        &streaks,
-        &best,
-        &reviewed,
-        &due,
-        &days,
-        &parities,
-        &month_days,
-        &archived,
-        &created,
-        &updated,
-        &folds,
-    ];
-    tx.run(&sql::UPSERT_CARDS, parameters).await.map(drop)
+/// Events column by column.
+pub(super) struct EventsColumns<'a> {
+    verses: Vec<Uuid>,
+    occurred: Vec<i64>,
+    ids: Vec<&'a str>,
+    dates: Vec<Date>,
+    names: Vec<&'static str>,
+    successful: Vec<Option<bool>>,
+    seconds: Vec<Option<i64>>,
+    phases: Vec<Option<&'static str>>,
+    slots: Vec<Option<String>>,
+}
+
+impl<'a> EventsColumns<'a> {
+    pub(super) fn of(events: &'a [CardEvent]) -> Result<Self, StorageError> {
+        let columns: Vec<EventColumns> =
+            events.iter().map(|e| columns::event_columns(&e.kind)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            verses: events.iter().map(|e| e.verse_id.0).collect(),
+            occurred: events.iter().map(|e| e.occurred_at.0).collect(),
+            ids: events.iter().map(|e| e.operation_id.as_str()).collect(),
+            dates: events.iter().map(|e| e.local_date).collect(),
+            names: columns.iter().map(|c| c.name).collect(),
+            successful: columns.iter().map(|c| c.was_successful).collect(),
+            seconds: columns.iter().map(|c| c.review_time_seconds.map(i64::from)).collect(),
+            phases: columns.iter().map(|c| c.phase).collect(),
+            slots: columns.into_iter().map(|c| c.slot).collect(),
+        })
+    }
+
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 9] {
+        [
+            &self.verses,
+            &self.occurred,
+            &self.ids,
+            &self.dates,
+            &self.names,
+            &self.successful,
+            &self.seconds,
+            &self.phases,
+            &self.slots,
+        ]
+    }
+}
+
+/// Cards column by column.
+pub(super) struct CardColumns {
+    verses: Vec<Uuid>,
+    phases: Vec<&'static str>,
+    progress: Vec<i64>,
+    streaks: Vec<i64>,
+    best: Vec<i64>,
+    reviewed: Vec<Option<i64>>,
+    due: Vec<Date>,
+    days: Vec<Option<i16>>,
+    parities: Vec<Option<i16>>,
+    month_days: Vec<Option<i16>>,
+    archived: Vec<bool>,
+    created: Vec<i64>,
+    updated: Vec<i64>,
+    folds: Vec<String>,
+}
+
+impl CardColumns {
+    pub(super) fn of(cards: &[Card]) -> Result<Self, StorageError> {
+        Ok(Self {
+            verses: cards.iter().map(|c| c.verse_id.0).collect(),
+            phases: cards.iter().map(|c| phase_name(c.current_phase)).collect(),
+            progress: cards.iter().map(|c| c.phase_progress_count.into()).collect(),
+            streaks: cards.iter().map(|c| c.current_streak.into()).collect(),
+            best: cards.iter().map(|c| c.best_streak.into()).collect(),
+            reviewed: cards.iter().map(|c| c.last_reviewed_at.map(|at| at.0)).collect(),
+            due: cards.iter().map(|c| c.next_due_date).collect(),
+            days: cards.iter().map(|c| c.assigned_day_of_week.map(i16::from)).collect(),
+            parities: cards.iter().map(|c| c.assigned_week_parity.map(i16::from)).collect(),
+            month_days: cards.iter().map(|c| c.assigned_day_of_month.map(i16::from)).collect(),
+            archived: cards.iter().map(|c| c.archived).collect(),
+            created: cards.iter().map(|c| c.created_at.0).collect(),
+            updated: cards.iter().map(|c| c.updated_at.0).collect(),
+            folds: cards.iter().map(|c| to_json(&c.fold)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn parameters(&self) -> [Parameter<'_>; 14] {
+        [
+            &self.verses,
+            &self.phases,
+            &self.progress,
+            &self.streaks,
+            &self.best,
+            &self.reviewed,
+            &self.due,
+            &self.days,
+            &self.parities,
+            &self.month_days,
+            &self.archived,
+            &self.created,
+            &self.updated,
+            &self.folds,
+        ]
+    }
 }
 
 /// Verses column by column.

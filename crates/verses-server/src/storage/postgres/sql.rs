@@ -20,9 +20,11 @@ macro_rules! statements {
 
 statements! {
     /// Who acts, and how long a statement and a wait for a lock may take, until the transaction ends. The search path is
-    /// emptied: every name is written in full.
-    ACT_AS(TEXT, TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-        set_config('statement_timeout', $3, true), set_config('lock_timeout', $4, true), set_config('search_path', '', true)";
+    /// emptied: every name is written in full. The subject is also set on its own, as PostgREST once did: functions that
+    /// look there first need not read JSON in every statement.
+    ACT_AS(TEXT, TEXT, TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
+        set_config('request.jwt.claim.sub', $3, true), set_config('statement_timeout', $4, true), \
+        set_config('lock_timeout', $5, true), set_config('search_path', '', true)";
     /// Another role for what is left of the transaction.
     BECOME(TEXT) = "SELECT set_config('role', $1, true)";
 
@@ -32,7 +34,6 @@ statements! {
         ON CONFLICT (user_id) DO NOTHING";
     LOCK_USER(UUID) = "SELECT last_seq, last_chain FROM verses.sync_users WHERE user_id = $1 FOR UPDATE";
     POSITION(UUID) = "SELECT last_seq, last_chain FROM verses.sync_users WHERE user_id = $1";
-    SET_POSITION(UUID, INT8, BYTEA) = "UPDATE verses.sync_users SET last_seq = $2, last_chain = $3 WHERE user_id = $1";
 
     PROFILE(UUID) = "SELECT profile::text FROM verses.user_profiles WHERE user_id = $1";
     SET_PROFILE(UUID, TEXT) = "INSERT INTO verses.user_profiles (user_id, profile) VALUES ($1, $2::text::json) \
@@ -41,12 +42,6 @@ statements! {
     LEDGER_BY_ID(UUID, TEXT_ARRAY) = "SELECT o.operation_id, o.kind, o.content_hash, o.seq, o.chain, o.operation::text, \
         o.verse_id, o.outcome::text, o.accepted_at FROM verses.sync_operations o \
         WHERE o.user_id = $1 AND o.operation_id = ANY($2)";
-    INSERT_LEDGER(UUID, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY) =
-        "INSERT INTO verses.sync_operations (user_id, seq, operation_id, kind, content_hash, chain, operation, verse_id, \
-        outcome, accepted_at) SELECT $1, n.seq, n.operation_id, n.kind, n.content_hash, n.chain, n.operation::json, \
-        n.verse_id, n.outcome::json, n.accepted_at \
-        FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) \
-        AS n(seq, operation_id, kind, content_hash, chain, operation, verse_id, outcome, accepted_at)";
     CHAIN_AT(UUID, INT8) = "SELECT chain FROM verses.sync_operations WHERE user_id = $1 AND seq = $2";
     FEED(UUID, INT8, INT8) = "SELECT o.operation_id, o.seq, o.chain, o.operation::text, coalesce(u.verse_id, v.verse_id), \
         coalesce(u.reference, v.reference), coalesce(u.osis, v.osis), coalesce(u.text, v.text), \
@@ -60,13 +55,6 @@ statements! {
     EVENTS(UUID, UUID_ARRAY) = "SELECT e.operation_id, e.verse_id, e.occurred_at, e.local_date, e.event, e.was_successful, \
         e.review_time_seconds, e.phase, e.slot::text FROM verses.card_events e \
         WHERE e.user_id = $1 AND e.verse_id = ANY($2) ORDER BY e.verse_id, e.occurred_at, e.operation_id";
-    INSERT_EVENTS(UUID, UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, DATE_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY) =
-        "INSERT INTO verses.card_events (user_id, verse_id, occurred_at, operation_id, local_date, event, was_successful, \
-        review_time_seconds, phase, slot) SELECT $1, n.verse_id, n.occurred_at, n.operation_id, n.local_date, n.event, \
-        n.was_successful, n.review_time_seconds, n.phase, n.slot::json \
-        FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) \
-        AS n(verse_id, occurred_at, operation_id, local_date, event, was_successful, review_time_seconds, phase, slot)";
-
     CARDS(UUID, UUID_ARRAY) = "SELECT c.verse_id, c.current_phase, c.phase_progress_count, c.current_streak, c.best_streak, \
         c.last_reviewed_at, c.next_due_date, c.assigned_day_of_week, c.assigned_week_parity, c.assigned_day_of_month, \
         c.archived, c.created_at, c.updated_at, c.fold::text FROM verses.verse_cards c \
@@ -74,14 +62,28 @@ statements! {
     ALL_CARDS(UUID) = "SELECT c.verse_id, c.current_phase, c.phase_progress_count, c.current_streak, c.best_streak, \
         c.last_reviewed_at, c.next_due_date, c.assigned_day_of_week, c.assigned_week_parity, c.assigned_day_of_month, \
         c.archived, c.created_at, c.updated_at, c.fold::text FROM verses.verse_cards c WHERE c.user_id = $1";
-    UPSERT_CARDS(UUID, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, DATE_ARRAY, INT2_ARRAY, INT2_ARRAY,
+    /// All that operations write on cards: the position, the ledger, events, cards. One statement, because each costs.
+    WRITE(UUID, INT8, BYTEA,
+        INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY,
+        UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, DATE_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY,
+        UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, DATE_ARRAY, INT2_ARRAY, INT2_ARRAY,
         INT2_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY, TEXT_ARRAY) =
-        "INSERT INTO verses.verse_cards AS c (user_id, verse_id, current_phase, phase_progress_count, current_streak, \
+        "WITH position AS (UPDATE verses.sync_users SET last_seq = $2, last_chain = $3 WHERE user_id = $1), \
+        ledger AS (INSERT INTO verses.sync_operations (user_id, seq, operation_id, kind, content_hash, chain, operation, \
+        verse_id, outcome, accepted_at) SELECT $1, n.seq, n.operation_id, n.kind, n.content_hash, n.chain, n.operation::json, \
+        n.verse_id, n.outcome::json, n.accepted_at FROM unnest($4, $5, $6, $7, $8, $9, $10, $11, $12) \
+        AS n(seq, operation_id, kind, content_hash, chain, operation, verse_id, outcome, accepted_at)), \
+        events AS (INSERT INTO verses.card_events (user_id, verse_id, occurred_at, operation_id, local_date, event, \
+        was_successful, review_time_seconds, phase, slot) SELECT $1, n.verse_id, n.occurred_at, n.operation_id, n.local_date, \
+        n.event, n.was_successful, n.review_time_seconds, n.phase, n.slot::json \
+        FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21) \
+        AS n(verse_id, occurred_at, operation_id, local_date, event, was_successful, review_time_seconds, phase, slot)) \
+        INSERT INTO verses.verse_cards AS c (user_id, verse_id, current_phase, phase_progress_count, current_streak, \
         best_streak, last_reviewed_at, next_due_date, assigned_day_of_week, assigned_week_parity, assigned_day_of_month, \
         archived, created_at, updated_at, fold) SELECT $1, n.verse_id, n.phase, n.progress, n.streak, n.best, n.reviewed, \
         n.due, n.day_of_week, n.week_parity, n.day_of_month, n.archived, n.created, n.updated, n.fold::json \
-        FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) AS n(verse_id, phase, progress, streak, \
-        best, reviewed, due, day_of_week, week_parity, day_of_month, archived, created, updated, fold) \
+        FROM unnest($22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) AS n(verse_id, phase, progress, \
+        streak, best, reviewed, due, day_of_week, week_parity, day_of_month, archived, created, updated, fold) \
         ON CONFLICT (user_id, verse_id) DO UPDATE SET current_phase = excluded.current_phase, \
         phase_progress_count = excluded.phase_progress_count, current_streak = excluded.current_streak, \
         best_streak = excluded.best_streak, last_reviewed_at = excluded.last_reviewed_at, \

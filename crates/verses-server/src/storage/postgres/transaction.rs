@@ -67,13 +67,18 @@ impl Transaction {
             Access::ReadWrite => "BEGIN",
             Access::Snapshot => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
-        let (role, claims) = match acting {
-            Acting::User(user) => ("authenticated", json!({ "sub": user, "role": "authenticated" }).to_string()),
-            Acting::Accounts => ("verses_accounts", json!({ "role": "verses_accounts" }).to_string()),
-            Acting::Service => ("service_role", json!({ "role": "service_role" }).to_string()),
+        let (role, subject) = match acting {
+            Acting::User(user) => ("authenticated", user.to_string()),
+            Acting::Accounts => ("verses_accounts", String::new()),
+            Acting::Service => ("service_role", String::new()),
         };
+        let claims = match acting {
+            Acting::User(user) => json!({ "sub": user, "role": role }),
+            Acting::Accounts | Acting::Service => json!({ "role": role }),
+        };
+        let claims = claims.to_string();
         let (statement, lock) = (self.statement_timeout_ms.to_string(), self.lock_timeout_ms.to_string());
-        let who: Parameters<'_> = &[&role, &claims, &statement, &lock];
+        let who: Parameters<'_> = &[&role, &claims, &subject, &statement, &lock];
         tokio::try_join!(biased; self.say(begin), self.rows(&sql::ACT_AS, who))?;
         Ok(())
     }
