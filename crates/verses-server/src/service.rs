@@ -103,6 +103,14 @@ impl<S: Storage> Service<S> {
         Ok(ProfileView::from(&loaded.profile))
     }
 
+    /// Deletes everything of a user, for good. What the user's devices still send is refused.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn erase(&self, user: UserId, now: UnixMillis) -> Result<(), ServiceError> {
+        Ok(self.storage.erase(user, now).await?)
+    }
+
     /// Everything the server holds about the verses of a user.
     ///
     /// # Errors

@@ -153,6 +153,9 @@ pub enum StorageError {
     /// It answered with something that must not be: a bug, a full disk or a damaged file. Nothing was written.
     #[error("the database failed: {0}")]
     Failed(String),
+    /// Everything of this user was deleted at the user's wish. Nothing was written.
+    #[error("the account was deleted")]
+    Erased,
 }
 
 impl StorageError {
@@ -215,6 +218,11 @@ pub trait Storage: Clone + Send + Sync + 'static {
 
     /// Every card of the user with its verse, and the profile.
     fn everything(&self, user: UserId) -> impl Future<Output = Result<Loaded, StorageError>> + Send;
+
+    /// Deletes everything of the user, for good. From then on every call for this user is answered with
+    /// [`StorageError::Erased`], but for this one: a second time there is nothing to do. A mark is left that holds the
+    /// user's id and `now`: otherwise the next device to sync would bring everything back.
+    fn erase(&self, user: UserId, now: UnixMillis) -> impl Future<Output = Result<(), StorageError>> + Send;
 
     /// The id of this database's history: made once, when it was created. Part of every cursor.
     fn epoch(&self) -> impl Future<Output = Result<uuid::Uuid, StorageError>> + Send;

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use verses_protocol::{ErrorCode, Problem};
 
 use crate::service::ServiceError;
+use crate::storage::StorageError;
 
 /// A refusal on its way out.
 #[derive(Debug, Clone)]
@@ -64,6 +65,9 @@ impl From<ServiceError> for Refusal {
         let code = error.code();
         // What a database says of itself is for the operator, not for callers.
         let message = match &error {
+            ServiceError::Storage(StorageError::Erased) => {
+                "this account was deleted with everything in it: sign up for a new one".to_owned()
+            }
             ServiceError::Storage(inner) => {
                 tracing::error!(error = %inner, "the database failed");
                 "the server's database does not answer: nothing was changed, try again".to_owned()

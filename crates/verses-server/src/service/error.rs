@@ -31,6 +31,7 @@ impl ServiceError {
         match self {
             Self::Storage(StorageError::Unavailable(_)) => ErrorCode::Unavailable,
             Self::Storage(StorageError::Failed(_)) => ErrorCode::Internal,
+            Self::Storage(StorageError::Erased) => ErrorCode::Forbidden,
             Self::Request { code, .. } => *code,
         }
     }

@@ -41,6 +41,7 @@ macro_rules! storage_conformance {
             events_are_loaded_only_when_wanted_and_in_order,
             a_card_written_again_replaces_the_first,
             the_epoch_stays_the_same,
+            an_erased_user_is_gone_and_stays_gone,
         );
     };
 }
@@ -499,4 +500,34 @@ pub async fn the_epoch_stays_the_same<S: Storage>(storage: S) {
     append(&storage, user(1), "a".into()).await.expect("writes");
     assert_eq!(storage.epoch().await, Ok(epoch));
     assert_eq!(storage.clone().epoch().await, Ok(epoch));
+}
+
+pub async fn an_erased_user_is_gone_and_stays_gone<S: Storage>(storage: S) {
+    for number in [1, 2] {
+        let writes = Writes {
+            ledger: vec![entry("a", 1)],
+            events: vec![event("a", 1, 1, CardEventKind::Created)],
+            cards: vec![card(1, 1)],
+            own_verses: vec![verse(1, "own")],
+            catalogue: vec![verse(2, "shared")],
+            profile: Some(Profile { updated_at: Some(UnixMillis(1)), ..Profile::default() }),
+            ..Writes::default()
+        };
+        write(&storage, user(number), writes).await.expect("writes");
+    }
+    storage.erase(user(1), UnixMillis(9)).await.expect("erases");
+    storage.erase(user(1), UnixMillis(10)).await.expect("and again");
+    storage.erase(user(3), UnixMillis(9)).await.expect("also a user that nobody knows");
+    for number in [1, 3] {
+        let who = user(number);
+        assert_eq!(storage.read(who, wanted(&["a"], [1])).await, Err(StorageError::Erased));
+        assert_eq!(storage.everything(who).await, Err(StorageError::Erased));
+        assert_eq!(storage.ledger_after(who, 0, 10).await, Err(StorageError::Erased));
+        assert_eq!(storage.events_of(who, verse_id(1)).await, Err(StorageError::Erased));
+        assert_eq!(append(&storage, who, "b".into()).await, Err(StorageError::Erased));
+    }
+    let other = storage.everything(user(2)).await.expect("reads");
+    assert_eq!((other.cards.len(), other.verses.len(), other.last_seq), (1, 1, 1));
+    let shared = storage.catalogue(BTreeSet::from([verse_id(2)])).await.expect("reads");
+    assert_eq!(shared.len(), 1, "what is shared is nobody's");
 }

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
-use verses_core::{Card, CardEvent, EventKey, OperationId, OperationKind, Profile, Verse, VerseId};
+use verses_core::{Card, CardEvent, EventKey, OperationId, OperationKind, Profile, UnixMillis, Verse, VerseId};
 
 use super::{
     Chain, Decision, FeedEntry, LedgerEntry, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes,
@@ -33,6 +33,7 @@ struct UserTables {
     cards: BTreeMap<VerseId, Card>,
     own_verses: BTreeMap<VerseId, Verse>,
     profile: Option<Profile>,
+    erased: bool,
 }
 
 impl MemoryStorage {
@@ -57,6 +58,17 @@ impl MemoryStorage {
     fn lock(&self) -> MutexGuard<'_, Tables> {
         // A poisoned lock means that a decision panicked before anything was written: the tables are whole.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl MemoryStorage {
+    fn not_erased(&self, user: UserId) -> Result<MutexGuard<'_, Tables>, StorageError> {
+        let tables = self.lock();
+        if tables.users.get(&user).is_some_and(|of_user| of_user.erased) {
+            Err(StorageError::Erased)
+        } else {
+            Ok(tables)
+        }
     }
 }
 
@@ -155,7 +167,7 @@ impl Storage for MemoryStorage {
         wanted: Wanted,
         decision: D,
     ) -> Result<D::Answer, StorageError> {
-        let mut tables = self.lock();
+        let mut tables = self.not_erased(user)?;
         let loaded = tables.load(user, &wanted);
         let of_user = tables.users.get(&user);
         let events = decision
@@ -175,7 +187,7 @@ impl Storage for MemoryStorage {
     }
 
     async fn read(&self, user: UserId, wanted: Wanted) -> Result<Loaded, StorageError> {
-        Ok(self.lock().load(user, &wanted))
+        Ok(self.not_erased(user)?.load(user, &wanted))
     }
 
     async fn catalogue(&self, ids: BTreeSet<VerseId>) -> Result<BTreeMap<VerseId, Verse>, StorageError> {
@@ -184,7 +196,7 @@ impl Storage for MemoryStorage {
     }
 
     async fn ledger_after(&self, user: UserId, after: u64, limit: u32) -> Result<LedgerPage, StorageError> {
-        let all = self.lock();
+        let all = self.not_erased(user)?;
         let Some(tables) = all.users.get(&user) else {
             return Ok(LedgerPage::default());
         };
@@ -212,14 +224,19 @@ impl Storage for MemoryStorage {
     }
 
     async fn events_of(&self, user: UserId, verse: VerseId) -> Result<Vec<CardEvent>, StorageError> {
-        Ok(self.lock().users.get(&user).map(|tables| tables.events(verse)).unwrap_or_default())
+        Ok(self.not_erased(user)?.users.get(&user).map(|tables| tables.events(verse)).unwrap_or_default())
     }
 
     async fn everything(&self, user: UserId) -> Result<Loaded, StorageError> {
-        let tables = self.lock();
+        let tables = self.not_erased(user)?;
         let cards: BTreeSet<VerseId> =
             tables.users.get(&user).map(|of_user| of_user.cards.keys().copied().collect()).unwrap_or_default();
         Ok(tables.load(user, &Wanted { operations: Vec::new(), verses: cards.clone(), cards, profile: true }))
+    }
+
+    async fn erase(&self, user: UserId, _now: UnixMillis) -> Result<(), StorageError> {
+        self.lock().users.insert(user, UserTables { erased: true, ..UserTables::default() });
+        Ok(())
     }
 
     async fn epoch(&self) -> Result<Uuid, StorageError> {

@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
-use verses_core::{Card, CardEvent, OperationId, Profile, Verse, VerseId};
+use verses_core::{Card, CardEvent, OperationId, Profile, UnixMillis, Verse, VerseId};
 
 pub use self::accounts::PostgresAuth;
 pub use self::migrate::migrate;
@@ -195,7 +195,7 @@ impl Storage for PostgresStorage {
     async fn events_of(&self, user: UserId, verse: VerseId) -> Result<Vec<CardEvent>, StorageError> {
         self.again(move |this| async move {
             let one = BTreeSet::from([verse]);
-            let mut events = look!(this, Acting::User(user), tx => load_events(&tx, user, &one))?;
+            let mut events = look!(this, Acting::User(user), tx => load_events_of(&tx, user, &one))?;
             Ok(events.remove(&verse).unwrap_or_default())
         })
         .await
@@ -203,6 +203,15 @@ impl Storage for PostgresStorage {
 
     async fn everything(&self, user: UserId) -> Result<Loaded, StorageError> {
         self.again(move |this| async move { look!(this, Acting::User(user), tx => load_everything(&tx, user)) }).await
+    }
+
+    async fn erase(&self, user: UserId, now: UnixMillis) -> Result<(), StorageError> {
+        self.again(move |this| async move {
+            let tx = this.transaction().await?;
+            let result = erase(&tx, user, now).await;
+            tx.end(result).await
+        })
+        .await
     }
 
     async fn epoch(&self) -> Result<Uuid, StorageError> {
@@ -334,6 +343,36 @@ async fn load_events(
         }
     }
     Ok(events)
+}
+
+async fn load_events_of(
+    tx: &Transaction,
+    user: UserId,
+    wanted: &BTreeSet<VerseId>,
+) -> Result<BTreeMap<VerseId, Vec<CardEvent>>, Fault> {
+    let (position, events) = tokio::try_join!(biased;
+        async { tx.rows(&sql::POSITION, &[&user]).await },
+        load_events(tx, user, wanted),
+    )?;
+    position_of(&position)?;
+    Ok(events)
+}
+
+async fn erase(tx: &Transaction, user: UserId, now: UnixMillis) -> Result<(), Fault> {
+    let (no_chain, now): (&[u8], i64) = (&[], now.0);
+    tokio::try_join!(biased;
+        tx.begin(Acting::User(user), Access::ReadWrite),
+        async { tx.run(&sql::MAKE_USER, &[&user, &no_chain]).await },
+        // Whoever writes for this user has the row locked: this waits, and is waited for.
+        async { tx.run(&sql::MARK_ERASED, &[&user, &no_chain, &now]).await },
+        async { tx.run(&sql::ERASE_OPERATIONS, &[&user]).await },
+        async { tx.run(&sql::ERASE_EVENTS, &[&user]).await },
+        async { tx.run(&sql::ERASE_CARDS, &[&user]).await },
+        async { tx.run(&sql::ERASE_VERSES, &[&user]).await },
+        async { tx.run(&sql::ERASE_PROFILE, &[&user]).await },
+        tx.commit(),
+    )?;
+    Ok(())
 }
 
 async fn ledger_page(tx: &Transaction, user: UserId, after: u64, limit: u32) -> Result<LedgerPage, Fault> {

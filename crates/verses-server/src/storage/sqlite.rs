@@ -17,15 +17,17 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use uuid::Uuid;
-use verses_core::{CardEvent, Profile, Verse, VerseId};
+use verses_core::{CardEvent, Profile, UnixMillis, Verse, VerseId};
 
 pub use self::database::Database;
 pub use self::migrate::Migration;
 use super::columns::{self, check_sequence};
 use super::{Chain, Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "sync tables", sql: include_str!("sqlite/migrations/0001_sync.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "sync tables", sql: include_str!("sqlite/migrations/0001_sync.sql") },
+    Migration { version: 2, name: "erased accounts", sql: include_str!("sqlite/migrations/0002_erased.sql") },
+];
 
 /// A [`Storage`] on SQLite. Cloning gives another handle to the same database.
 #[derive(Debug, Clone)]
@@ -107,6 +109,7 @@ impl Storage for SqliteStorage {
     async fn events_of(&self, user: UserId, verse: VerseId) -> Result<Vec<CardEvent>, StorageError> {
         self.database
             .read(move |connection| {
+                position(connection, user)?;
                 Ok(load_events(connection, user, &BTreeSet::from([verse]))?.remove(&verse).unwrap_or_default())
             })
             .await
@@ -114,6 +117,10 @@ impl Storage for SqliteStorage {
 
     async fn everything(&self, user: UserId) -> Result<Loaded, StorageError> {
         self.database.read(move |connection| load_everything(connection, user)).await
+    }
+
+    async fn erase(&self, user: UserId, now: UnixMillis) -> Result<(), StorageError> {
+        self.database.write(move |connection| erase(connection, user, now)).await
     }
 
     async fn epoch(&self) -> Result<Uuid, StorageError> {
@@ -165,7 +172,18 @@ fn own_verses_sql() -> String {
 }
 
 const PROFILE_SQL: &str = "SELECT profile FROM user_profiles WHERE user_id = ?1";
-const POSITION_SQL: &str = "SELECT last_seq, last_chain FROM sync_users WHERE user_id = ?1";
+const POSITION_SQL: &str = "SELECT last_seq, last_chain, erased_at FROM sync_users WHERE user_id = ?1";
+/// Everything of a user but the row that says so.
+const ERASE_SQL: [&str; 5] = [
+    "DELETE FROM sync_operations WHERE user_id = ?1",
+    "DELETE FROM card_events WHERE user_id = ?1",
+    "DELETE FROM verse_cards WHERE user_id = ?1",
+    "DELETE FROM user_verses WHERE user_id = ?1",
+    "DELETE FROM user_profiles WHERE user_id = ?1",
+];
+const MARK_ERASED_SQL: &str = "INSERT INTO sync_users (user_id, last_seq, last_chain, erased_at) VALUES (?1, 0, ?2, ?3) \
+     ON CONFLICT (user_id) DO UPDATE SET last_seq = 0, last_chain = excluded.last_chain, \
+     erased_at = coalesce(erased_at, excluded.erased_at)";
 const CHAIN_SQL: &str = "SELECT chain FROM sync_operations WHERE user_id = ?1 AND seq = ?2";
 const FEED_SQL: &str = "SELECT o.operation_id, o.seq, o.chain, o.operation, coalesce(u.verse_id, v.verse_id), \
      coalesce(u.reference, v.reference), coalesce(u.osis, v.osis), coalesce(u.text, v.text), \
@@ -261,10 +279,29 @@ fn write(connection: &Connection, user: UserId, writes: &Writes) -> Result<(), S
     Ok(())
 }
 
+/// Where the user's history ends.
+///
+/// # Errors
+/// [`StorageError::Erased`] when it was deleted: every way to a user's rows begins here.
 fn position(connection: &Connection, user: UserId) -> Result<(u64, Chain), StorageError> {
     let mut statement = connection.prepare_cached(POSITION_SQL)?;
-    let found = statement.query_row([user.as_bytes()], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)));
-    Ok(found.optional()?.unwrap_or_default())
+    let found = statement.query_row([user.as_bytes()], |row| {
+        let position = (row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?);
+        Ok((position, row.get::<_, Option<i64>>(2)?.is_some()))
+    });
+    match found.optional()? {
+        Some((_, true)) => Err(StorageError::Erased),
+        Some((position, false)) => Ok(position),
+        None => Ok(Default::default()),
+    }
+}
+
+fn erase(connection: &Connection, user: UserId, now: UnixMillis) -> Result<(), StorageError> {
+    for sql in ERASE_SQL {
+        connection.prepare_cached(sql)?.execute([user.as_bytes()])?;
+    }
+    connection.prepare_cached(MARK_ERASED_SQL)?.execute((user.as_bytes(), Chain::default(), now.0))?;
+    Ok(())
 }
 
 fn profile(connection: &Connection, user: UserId) -> Result<Profile, StorageError> {
@@ -318,6 +355,7 @@ fn id_list(ids: &BTreeSet<VerseId>) -> String {
 fn hot_statements() -> Vec<String> {
     let mut all = vec![ledger_by_id_sql(), cards_sql(), all_cards_sql(), events_sql(), own_verses_sql()];
     all.extend([PROFILE_SQL, POSITION_SQL, CHAIN_SQL, FEED_SQL, SET_POSITION_SQL, SET_PROFILE_SQL].map(str::to_owned));
-    all.extend([catalogue_sql(), DROP_OWN_VERSES_SQL.to_owned()]);
+    all.extend([catalogue_sql(), DROP_OWN_VERSES_SQL.to_owned(), MARK_ERASED_SQL.to_owned()]);
+    all.extend(ERASE_SQL.map(str::to_owned));
     all
 }

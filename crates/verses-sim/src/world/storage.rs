@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
-use verses_core::{CardEvent, Verse, VerseId};
+use verses_core::{CardEvent, UnixMillis, Verse, VerseId};
 use verses_server::storage::memory::MemoryStorage;
 use verses_server::storage::sqlite::SqliteStorage;
 use verses_server::storage::{Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
@@ -72,6 +72,10 @@ impl Storage for Inner {
 
     async fn everything(&self, user: UserId) -> Result<Loaded, StorageError> {
         either!(self, storage => storage.everything(user).await)
+    }
+
+    async fn erase(&self, user: UserId, now: UnixMillis) -> Result<(), StorageError> {
+        either!(self, storage => storage.erase(user, now).await)
     }
 
     async fn epoch(&self) -> Result<Uuid, StorageError> {
@@ -189,6 +193,10 @@ impl Storage for SimStorage {
 
     async fn everything(&self, user: UserId) -> Result<Loaded, StorageError> {
         self.inner().everything(user).await
+    }
+
+    async fn erase(&self, user: UserId, now: UnixMillis) -> Result<(), StorageError> {
+        self.inner().erase(user, now).await
     }
 
     async fn epoch(&self) -> Result<Uuid, StorageError> {

@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     Step { version: 1, name: "roles", sql: include_str!("migrations/0001_roles.sql") },
     Step { version: 2, name: "sync tables", sql: include_str!("migrations/0002_sync.sql") },
     Step { version: 3, name: "accounts", sql: include_str!("migrations/0003_accounts.sql") },
+    Step { version: 4, name: "erased accounts", sql: include_str!("migrations/0004_erased.sql") },
 ];
 
 /// Held by whoever changes the schema, until the end of its transaction: "verses" in ASCII.
@@ -93,6 +94,7 @@ fn named(step: &str, error: tokio_postgres::Error) -> StorageError {
     match Fault::from(error).error {
         StorageError::Unavailable(text) => StorageError::Unavailable(format!("migration {step:?}: {text}")),
         StorageError::Failed(text) => StorageError::Failed(format!("migration {step:?}: {text}")),
+        StorageError::Erased => StorageError::Erased,
     }
 }
 

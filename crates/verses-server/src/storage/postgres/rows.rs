@@ -279,8 +279,14 @@ pub(super) fn verse(row: &Row, first: usize) -> Result<Verse, StorageError> {
     })
 }
 
-/// `last_seq, last_chain`.
+/// `last_seq, last_chain, erased_at`: where the user's history ends.
+///
+/// # Errors
+/// [`StorageError::Erased`] when it was deleted: every way to a user's rows reads this.
 pub(super) fn position(row: &Row) -> Result<(u64, Chain), StorageError> {
+    if get::<Option<i64>>(row, 2)?.is_some() {
+        return Err(StorageError::Erased);
+    }
     let chain: &[u8] = get(row, 1)?;
     // The row of a user who has not sent anything yet holds no digest.
     let chain = if chain.is_empty() { Chain::default() } else { bytes(row, 1)? };

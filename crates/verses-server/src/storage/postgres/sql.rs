@@ -32,8 +32,16 @@ statements! {
     EPOCH() = "SELECT value FROM verses.meta WHERE key = 'epoch'";
     MAKE_USER(UUID, BYTEA) = "INSERT INTO verses.sync_users (user_id, last_seq, last_chain) VALUES ($1, 0, $2) \
         ON CONFLICT (user_id) DO NOTHING";
-    LOCK_USER(UUID) = "SELECT last_seq, last_chain FROM verses.sync_users WHERE user_id = $1 FOR UPDATE";
-    POSITION(UUID) = "SELECT last_seq, last_chain FROM verses.sync_users WHERE user_id = $1";
+    LOCK_USER(UUID) = "SELECT last_seq, last_chain, erased_at FROM verses.sync_users WHERE user_id = $1 FOR UPDATE";
+    POSITION(UUID) = "SELECT last_seq, last_chain, erased_at FROM verses.sync_users WHERE user_id = $1";
+
+    ERASE_OPERATIONS(UUID) = "DELETE FROM verses.sync_operations WHERE user_id = $1";
+    ERASE_EVENTS(UUID) = "DELETE FROM verses.card_events WHERE user_id = $1";
+    ERASE_CARDS(UUID) = "DELETE FROM verses.verse_cards WHERE user_id = $1";
+    ERASE_VERSES(UUID) = "DELETE FROM verses.user_verses WHERE user_id = $1";
+    ERASE_PROFILE(UUID) = "DELETE FROM verses.user_profiles WHERE user_id = $1";
+    MARK_ERASED(UUID, BYTEA, INT8) = "UPDATE verses.sync_users SET last_seq = 0, last_chain = $2, \
+        erased_at = coalesce(erased_at, $3) WHERE user_id = $1";
 
     PROFILE(UUID) = "SELECT profile::text FROM verses.user_profiles WHERE user_id = $1";
     SET_PROFILE(UUID, TEXT) = "INSERT INTO verses.user_profiles (user_id, profile) VALUES ($1, $2::text::json) \

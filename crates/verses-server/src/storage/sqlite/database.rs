@@ -345,6 +345,7 @@ fn named(path: &str, error: StorageError) -> StorageError {
     match error {
         StorageError::Unavailable(text) => StorageError::Unavailable(format!("{path}: {text}")),
         StorageError::Failed(text) => StorageError::Failed(format!("{path}: {text}")),
+        StorageError::Erased => StorageError::Erased,
     }
 }
 
