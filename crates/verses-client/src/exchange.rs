@@ -239,19 +239,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             writes.retain(|change| !matches!(change, StoreChange::PutMeta { key: k, .. } if *k == key));
             writes.push(StoreChange::DeleteMeta { key });
         }
-        if let Some(latest) = corrected {
-            let done = |id: &str| results.iter().any(|r| r.success && r.id == id);
-            let done: Vec<&str> = rows.iter().map(|row| row.meta.id.as_str()).filter(|id| done(id)).collect();
-            // Those that the server took as they are count too.
-            let as_made = |row: &&QueuedOperation| {
-                let of_row = |r: &&OperationResult| r.success && r.id == row.meta.id;
-                let data = results.iter().find(of_row).map(|r| r.data.as_ref());
-                data.is_some_and(|data| data.is_none_or(|data| data.get("corrected").is_none()))
-            };
-            let kept = rows.iter().filter(as_made).filter_map(|row| stamp_of(&row.data)).max();
-            let latest = kept.map_or(latest, |kept| kept.max(latest));
-            writes.push(self.service.last_stamp_after(&done, latest).await?);
-        }
+        let as_made = |row: &&QueuedOperation| {
+            let of_row = |r: &&OperationResult| r.success && r.id == row.meta.id;
+            let data = results.iter().find(of_row).map(|r| r.data.as_ref());
+            data.is_some_and(|data| data.is_none_or(|data| data.get("corrected").is_none()))
+        };
+        let taken = rows.iter().filter(as_made).filter_map(|row| stamp_of(&row.data)).max();
+        let done = |id: &str| results.iter().any(|r| r.success && r.id == id);
+        let done: Vec<&str> = rows.iter().map(|row| row.meta.id.as_str()).filter(|id| done(id)).collect();
+        writes.extend(self.service.last_stamps(&done, taken, corrected).await?);
         Ok(writes)
     }
 

@@ -33,23 +33,34 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(())
     }
 
-    /// After the server corrected stamps of this device: the stamp that the next one must exceed. It stays with those
-    /// that still wait, whoever's they are, so that nothing overtakes them: a guest's become those of the next account.
-    pub(crate) async fn last_stamp_after(
+    /// What follows from an answer for the stamps to come: the latest that a server took as it was is remembered; and when
+    /// it corrected some, the stamp that the next one must exceed goes back, but not before that one, nor before those
+    /// that still wait, whoever's they are: a guest's become those of the next account.
+    pub(crate) async fn last_stamps(
         &self,
         done: &[&str],
-        corrected: UnixMillis,
-    ) -> Result<StoreChange, ClientError> {
-        let metas = self.store.queue_metas(None, u32::MAX).await?;
-        let owners: BTreeSet<String> = metas.into_iter().map(|meta| meta.user_id).collect();
-        let mut waiting = Vec::new();
-        for owner in owners {
-            waiting.extend(self.store.queue_of(&owner, false, u32::MAX).await?);
+        taken: Option<UnixMillis>,
+        corrected: Option<UnixMillis>,
+    ) -> Result<Vec<StoreChange>, ClientError> {
+        let known = self.store.meta(meta_key::LAST_TAKEN_AT).await?.and_then(|text| text.parse().ok()).map(UnixMillis);
+        let put = |key: &str, at: UnixMillis| StoreChange::PutMeta { key: key.into(), value: at.0.to_string() };
+        let mut writes = Vec::new();
+        let latest_taken = taken.max(known);
+        if let Some(at) = latest_taken.filter(|_| taken > known) {
+            writes.push(put(meta_key::LAST_TAKEN_AT, at));
         }
-        let others = waiting.iter().filter(|row| done.iter().all(|id| *id != row.meta.id));
-        let latest = others.filter_map(|row| stamp_of(&row.data)).max().max(Some(corrected));
-        let value = latest.unwrap_or(corrected).0.to_string();
-        Ok(StoreChange::PutMeta { key: meta_key::LAST_OCCURRED_AT.into(), value })
+        if let Some(corrected) = corrected {
+            let metas = self.store.queue_metas(None, u32::MAX).await?;
+            let owners: BTreeSet<String> = metas.into_iter().map(|meta| meta.user_id).collect();
+            let mut waiting = Vec::new();
+            for owner in owners {
+                waiting.extend(self.store.queue_of(&owner, false, u32::MAX).await?);
+            }
+            let others = waiting.iter().filter(|row| done.iter().all(|id| *id != row.meta.id));
+            let latest = others.filter_map(|row| stamp_of(&row.data)).max().max(latest_taken);
+            writes.push(put(meta_key::LAST_OCCURRED_AT, latest.map_or(corrected, |at| at.max(corrected))));
+        }
+        Ok(writes)
     }
 
     /// Asks the server for a passage's text.

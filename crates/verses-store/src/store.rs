@@ -56,6 +56,8 @@ pub mod meta_key {
     pub const CLOCK_OFFSET_MS: &str = "clock_offset_ms";
     /// The last `occurred_at` given out, so that it rises strictly.
     pub const LAST_OCCURRED_AT: &str = "last_occurred_at";
+    /// The latest stamp that a server took as it was, in milliseconds since the epoch.
+    pub const LAST_TAKEN_AT: &str = "last_taken_at";
     /// The server's limits document.
     pub const LIMITS: &str = "limits";
     /// URL of the server.
