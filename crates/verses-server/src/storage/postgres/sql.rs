@@ -19,12 +19,14 @@ macro_rules! statements {
 }
 
 statements! {
-    /// Who acts, and how long a statement and a wait for a lock may take, until the transaction ends. The search path is
-    /// emptied: every name is written in full. The subject is also set on its own, as PostgREST once did: functions that
-    /// look there first need not read JSON in every statement.
-    ACT_AS(TEXT, TEXT, TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-        set_config('request.jwt.claim.sub', $3, true), set_config('statement_timeout', $4, true), \
-        set_config('lock_timeout', $5, true), set_config('search_path', '', true)";
+    /// Who acts, until the transaction ends. The subject is also set on its own, as PostgREST once did: functions that look
+    /// there first need not read JSON in every statement.
+    ACT_AS(TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
+        set_config('request.jwt.claim.sub', $3, true)";
+    /// How long a statement and a wait for a lock may take, until the transaction ends, where the connection is not one's
+    /// own for longer. The search path is emptied: every name is written in full.
+    WITHIN(TEXT, TEXT) = "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), \
+        set_config('search_path', '', true)";
     /// Another role for what is left of the transaction.
     BECOME(TEXT) = "SELECT set_config('role', $1, true)";
 
