@@ -109,6 +109,9 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Run the server
     Serve(ServeArgs),
+    /// The keys that sign a server's tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// See it work: two devices, a slow link, a real server
     Demo(DemoArgs),
 }
@@ -337,9 +340,9 @@ pub struct ServeArgs {
     /// More about the database
     #[command(flatten)]
     pub postgres: PostgresArgs,
-    /// Secret that signs tokens (HS256), at least 32 bytes [default: made at first start and kept in the database]
-    #[arg(long, env = "VERSES_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub jwt_secret: Option<String>,
+    /// Whose tokens are believed
+    #[command(flatten)]
+    pub tokens: TokenArgs,
     /// Key of the ESV API; without it KJV and WEB are offered
     #[arg(long, env = "VERSES_ESV_API_KEY", value_name = "KEY", hide_env_values = true)]
     pub esv_api_key: Option<String>,
@@ -358,6 +361,58 @@ pub struct ServeArgs {
     /// Life of access tokens, seconds
     #[arg(long, env = "VERSES_TOKEN_LIFE_SECONDS", value_name = "N", hide = true)]
     pub token_life_seconds: Option<u64>,
+}
+
+/// Whose tokens are believed.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// Where clients reach this server, e.g. https://verses.example.org; tokens name it [default: the address listened on]
+    #[arg(long, env = "VERSES_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Secret that signs tokens (HS256), at least 32 bytes [default: a key (ES256), made at first start, in the database]
+    #[arg(long, env = "VERSES_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// Accounts live elsewhere: no sign-in here. --jwks-url and --jwks-file mean it too
+    #[arg(long, env = "VERSES_EXTERNAL_AUTH")]
+    pub external_auth: bool,
+    /// Public keys of the account server, e.g. https://REF.supabase.co/auth/v1/.well-known/jwks.json
+    #[arg(long, env = "VERSES_JWKS_URL", value_name = "URL", conflicts_with = "jwks_file")]
+    pub jwks_url: Option<String>,
+    /// The same from a file, which is read anew every ten minutes
+    #[arg(long, env = "VERSES_JWKS_FILE", value_name = "FILE")]
+    pub jwks_file: Option<PathBuf>,
+    /// Issuer whose tokens are believed, e.g. https://REF.supabase.co/auth/v1; several with commas [default: any]
+    #[arg(long = "jwt-issuer", env = "VERSES_JWT_ISSUER", value_name = "URL", value_delimiter = ',')]
+    pub jwt_issuers: Vec<String>,
+}
+
+/// `verses keys`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a new key, which signs from now on; what the others have signed stays good until it expires
+    Rotate(KeysArgs),
+    /// List the keys, the newest first
+    List(KeysArgs),
+}
+
+/// Which server's keys.
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// The server's database: sqlite:FILE or postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE
+    #[arg(
+        long,
+        env = "VERSES_DATABASE_URL",
+        default_value = "sqlite:verses.db",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database: String,
+    /// PostgreSQL: no prepared statements, as for `verses serve`
+    #[arg(long, env = "VERSES_DATABASE_NO_PREPARE")]
+    pub database_no_prepare: bool,
+    /// PostgreSQL: a login that row-level security does not bind, as for `verses serve`
+    #[arg(long, env = "VERSES_DATABASE_PRIVILEGED_LOGIN")]
+    pub database_privileged_login: bool,
 }
 
 /// What else there is to say about a PostgreSQL database.

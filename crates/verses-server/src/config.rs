@@ -1,5 +1,7 @@
 //! Settings of the server, with their defaults and their checks. Where they come from is the command line's matter.
 
+use std::path::PathBuf;
+
 use crate::storage::postgres::PostgresOptions;
 use verses_protocol::{
     DEFAULT_MAX_CHANGES, DEFAULT_MAX_OPERATIONS, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_WIRE_BYTES, Limits,
@@ -15,8 +17,19 @@ pub struct ServerConfig {
     pub database_url: String,
     /// Settings for PostgreSQL; their `url` is taken from `database_url`.
     pub postgres: PostgresOptions,
-    /// Secret that signs tokens; `None`: made at first start and kept in the database.
+    /// Secret that signs tokens (HS256); `None`: a key (ES256) is made at first start and kept in the database. With
+    /// accounts elsewhere: the secret that signs, or has signed, there.
     pub jwt_secret: Option<String>,
+    /// Where clients reach this server, without a path; tokens issued here name it.
+    pub public_url: String,
+    /// Accounts live elsewhere: no sign-in here. So it is as well when there are keys of others.
+    pub external_auth: bool,
+    /// Address of the public keys (JWKS) of the account server.
+    pub jwks_url: Option<String>,
+    /// File with these keys.
+    pub jwks_file: Option<PathBuf>,
+    /// Issuers whose tokens are believed when accounts live elsewhere; all if there are none.
+    pub jwt_issuers: Vec<String>,
     /// Key of the ESV API; `None`: only the texts in the binary.
     pub esv_api_key: Option<String>,
     /// Where the ESV API is.
@@ -62,6 +75,11 @@ impl Default for ServerConfig {
             database_url: "sqlite:verses.db".to_owned(),
             postgres: PostgresOptions::new(String::new()),
             jwt_secret: None,
+            public_url: "http://127.0.0.1:54321".to_owned(),
+            external_auth: false,
+            jwks_url: None,
+            jwks_file: None,
+            jwt_issuers: Vec::new(),
             esv_api_key: None,
             esv_api_url: "https://api.esv.org".to_owned(),
             allowed_origins: vec!["*".to_owned()],
@@ -90,6 +108,20 @@ pub enum ConfigError {
         /// Its length.
         bytes: usize,
     },
+    /// No address of a server.
+    #[error("{0:?} is no address of a server: write it like https://verses.example.org")]
+    PublicUrl(String),
+    /// Keys from two places.
+    #[error("keys of tokens come from an address or from a file: give one of --jwks-url and --jwks-file")]
+    TwoKeySets,
+    /// Accounts elsewhere, and nothing to check tokens with.
+    #[error("accounts live elsewhere and nothing checks their tokens: give --jwks-url, --jwks-file or the secret")]
+    NoKeys,
+    /// Issuers without accounts elsewhere: they would be believed by nobody.
+    #[error(
+        "--jwt-issuer is for accounts that live elsewhere: give --jwks-url, --jwks-file or --external-auth as well"
+    )]
+    IssuersOfNobody,
     /// A number that must be larger.
     #[error("{name} is {value}: it must be at least {min}")]
     TooSmall {
@@ -120,6 +152,7 @@ impl ServerConfig {
         if let Some(secret) = self.jwt_secret.as_ref().filter(|s| s.len() < MIN_SECRET_BYTES) {
             return Err(ConfigError::ShortSecret { bytes: secret.len() });
         }
+        self.validate_tokens()?;
         let least: [(&'static str, u64, u64); 9] = [
             ("database connections", self.postgres.max_connections.into(), 1),
             ("max_operations", self.max_operations.into(), 1),
@@ -142,6 +175,29 @@ impl ServerConfig {
             Some((kind, _)) => Err(ConfigError::UnknownDatabase { kind: kind.to_owned() }),
             None => Err(ConfigError::UnknownDatabase { kind: String::new() }),
         }
+    }
+
+    fn validate_tokens(&self) -> Result<(), ConfigError> {
+        let host = self.public_url.strip_prefix("https://").or_else(|| self.public_url.strip_prefix("http://"));
+        if host.is_none_or(|host| host.trim_end_matches('/').is_empty() || host.contains(char::is_whitespace)) {
+            return Err(ConfigError::PublicUrl(self.public_url.clone()));
+        }
+        if self.jwks_url.is_some() && self.jwks_file.is_some() {
+            return Err(ConfigError::TwoKeySets);
+        }
+        if self.is_external() && self.jwks_url.is_none() && self.jwks_file.is_none() && self.jwt_secret.is_none() {
+            return Err(ConfigError::NoKeys);
+        }
+        if !self.is_external() && !self.jwt_issuers.is_empty() {
+            return Err(ConfigError::IssuersOfNobody);
+        }
+        Ok(())
+    }
+
+    /// Whether accounts live elsewhere.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.external_auth || self.jwks_url.is_some() || self.jwks_file.is_some()
     }
 
     /// The limits document.

@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod config;
 mod http;
+mod own_keys;
 mod serve;
 pub mod service;
 pub mod storage;
@@ -12,4 +13,5 @@ pub mod texts;
 
 pub use config::ServerConfig;
 pub use http::Clock;
+pub use own_keys::{OwnKeysError, list_keys, rotate_keys};
 pub use serve::{App, OpenError, serve};

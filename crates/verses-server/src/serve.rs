@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
-use crate::auth::{Auth, AuthBackend, AuthError};
+use crate::auth::{Auth, AuthBackend, AuthError, JwksError, TokenSource};
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::{self, Clock};
 use crate::service::Service;
@@ -46,6 +46,9 @@ pub enum OpenError {
     /// Accounts.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The keys of tokens.
+    #[error(transparent)]
+    Jwks(#[from] JwksError),
     /// The ESV API's settings.
     #[error(transparent)]
     Esv(#[from] EsvConfigError),
@@ -108,7 +111,7 @@ impl App {
             texts = texts.with(Arc::new(EsvClient::new(&esv)?));
         }
         let service = Service::new(storage, texts, config.limits());
-        let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
+        let auth = Auth::open(accounts, TokenSource::of(&config)?, config.token_life_seconds, clock()).await?;
         let (stopping, stopped) = watch::channel(false);
         Ok(Self { router: http::router(&config, service, auth, stopped, clock), stopping, config })
     }

@@ -5,7 +5,7 @@ mod postgres_common;
 
 use serde_json::json;
 use uuid::Uuid;
-use verses_server::auth::{AuthBackend, AuthSession, AuthUserRow, EmailTaken};
+use verses_server::auth::{AuthBackend, AuthSession, AuthUserRow, EmailTaken, SignInMethod, SigningKey};
 use verses_server::storage::sqlite::SqliteStorage;
 
 fn user(id: u128, email: Option<&str>) -> AuthUserRow {
@@ -28,12 +28,32 @@ fn session(id: u128, user: u128) -> AuthSession {
         key: vec![0, 255, 7],
         counter: 0,
         refreshed_at: 5,
+        method: if user == 2 { SignInMethod::Anonymous } else { SignInMethod::Password },
+        signed_in_at: 4,
     }
 }
 
 async fn conforms(store: AuthBackend) {
-    assert_eq!(store.secret(vec![1]).await.unwrap(), [1]);
-    assert_eq!(store.secret(vec![2]).await.unwrap(), [1], "the first secret stays");
+    assert_eq!(store.secret().await.unwrap(), None);
+    store.delete_secret().await.unwrap();
+
+    assert_eq!(store.keys().await.unwrap(), []);
+    let key = |kid: &str, life_seconds| SigningKey {
+        kid: kid.to_owned(),
+        private: vec![0, 255, 7],
+        created_at: 8,
+        life_seconds,
+    };
+    for (kid, life_seconds) in [("a", 60), ("b", 60), ("a", 600), ("b", 5)] {
+        store.put_key(key(kid, life_seconds)).await.unwrap();
+    }
+    store.put_key(SigningKey { private: vec![1], created_at: 9, ..key("b", 1) }).await.unwrap();
+    let mut keys = store.keys().await.unwrap();
+    keys.sort_by(|one, other| one.kid.cmp(&other.kid));
+    assert_eq!(keys, [key("a", 600), key("b", 60)], "only the life changes, and only upwards");
+    store.delete_key("a").await.unwrap();
+    store.delete_key("a").await.unwrap();
+    assert_eq!(store.keys().await.unwrap(), [key("b", 60)]);
 
     let ann = user(1, Some("ann@example.org"));
     store.put_user(ann.clone()).await.unwrap().unwrap();
@@ -62,6 +82,7 @@ async fn conforms(store: AuthBackend) {
     let won = futures_util::future::join_all(race).await.into_iter().filter(|r| *r.as_ref().unwrap()).count();
     assert_eq!(won, 1, "one of many moves the counter");
 
+    assert_eq!(store.session(id(20)).await.unwrap(), Some(session(20, 2)));
     store.end_sessions(id(1), Some(id(11))).await.unwrap();
     let mut alive = Vec::new();
     for n in [10, 11, 12, 20] {

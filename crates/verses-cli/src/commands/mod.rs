@@ -4,6 +4,7 @@ pub mod account;
 pub mod add;
 pub mod cards;
 pub mod demo;
+pub mod keys;
 pub mod passages;
 pub mod profile;
 pub mod queue;

@@ -23,7 +23,7 @@ pub const SERVER_FILE: &str = "server.sqlite";
 /// A usage error for settings that make no sense; when the address or the database cannot be had.
 pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliError> {
     log_to_stderr(printer);
-    let config = config(args)?;
+    let mut config = config(args)?;
     if args.postgres.migrate_only {
         return migrate(printer, &config).await;
     }
@@ -33,8 +33,11 @@ pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliEr
     let address = listener.local_addr().context("reading the address")?;
     // An address of PostgreSQL holds a password.
     let what = if args.database.starts_with("postgres") { "the database" } else { &args.database };
-    let app = App::open(config).await.with_context(|| format!("opening {what}"))?;
     let url = format!("http://{address}");
+    if args.tokens.public_url.is_none() {
+        config.public_url.clone_from(&url);
+    }
+    let app = App::open(config).await.with_context(|| format!("opening {what}"))?;
     printer.result(&serde_json::json!({ "url": url }), || format!("Verses is ready at {url}"))?;
     verses_server::serve(listener, app, stop_signal()).await.context("serving")?;
     Ok(ExitStatus::Done)
@@ -59,7 +62,15 @@ fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
     postgres.max_connections = args.postgres.database_connections.unwrap_or(postgres.max_connections);
     postgres.prepare = !args.postgres.database_no_prepare;
     postgres.allow_privileged_login = args.postgres.database_privileged_login;
-    config.jwt_secret = args.jwt_secret.clone();
+    let tokens = &args.tokens;
+    config.jwt_secret = tokens.jwt_secret.clone();
+    config.external_auth = tokens.external_auth;
+    config.jwks_url = tokens.jwks_url.clone();
+    config.jwks_file = tokens.jwks_file.clone();
+    config.jwt_issuers = tokens.jwt_issuers.iter().map(|i| i.trim().to_owned()).filter(|i| !i.is_empty()).collect();
+    if let Some(url) = &tokens.public_url {
+        config.public_url.clone_from(url);
+    }
     config.esv_api_key = args.esv_api_key.clone();
     config.esv_api_url = args.esv_api_url.clone();
     config.allowed_origins =

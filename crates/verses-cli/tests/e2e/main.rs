@@ -9,6 +9,7 @@ mod common;
 mod contract;
 mod delivery;
 mod failures;
+mod keys;
 mod processes;
 mod recovery;
 mod wire;

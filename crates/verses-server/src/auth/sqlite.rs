@@ -1,13 +1,14 @@
-//! Users and sessions in SQLite, in tables of their own beside the verses.
+//! Users, sessions and signing keys in SQLite, in tables of their own beside the verses.
 
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::store::{AuthSession, AuthUserRow, EmailTaken};
+use super::keys::SigningKey;
+use super::store::{AuthSession, AuthUserRow, EmailTaken, SignInMethod};
 use crate::storage::sqlite::{Database, Migration};
 use crate::storage::{StorageError, UserId};
 
-static MIGRATIONS: [Migration; 1] = [Migration {
+static MIGRATIONS: [Migration; 2] = [Migration {
     version: 1,
     name: "users and sessions",
     sql: "
@@ -21,6 +22,18 @@ static MIGRATIONS: [Migration; 1] = [Migration {
         ) strict, without rowid;
         create index auth_sessions_user on auth_sessions(user_id);
         create table auth_secrets (name text primary key, value blob not null) strict, without rowid;
+    ",
+}, Migration {
+    version: 2,
+    name: "signing keys",
+    sql: "
+        create table auth_keys (
+            kid text primary key, private blob not null, created_at integer not null, life_seconds integer not null
+        ) strict, without rowid;
+        alter table auth_sessions add column method text not null default 'password';
+        alter table auth_sessions add column signed_in_at integer not null default 0;
+        update auth_sessions set signed_in_at = refreshed_at;
+        update auth_sessions set method = 'anonymous' where user_id in (select id from auth_users where is_anonymous = 1);
     ",
 }];
 
@@ -45,12 +58,38 @@ impl SqliteAuth {
         Ok(Self { database })
     }
 
-    pub(super) async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
+    pub(super) async fn secret(&self) -> Stored<Option<Vec<u8>>> {
+        let sql = "select value from auth_secrets where name = 'jwt'";
+        self.database.read(move |c| Ok(c.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)).await
+    }
+
+    pub(super) async fn delete_secret(&self) -> Stored<()> {
+        let sql = "delete from auth_secrets where name = 'jwt'";
+        self.database.write(move |c| Ok(c.execute(sql, []).map(drop)?)).await
+    }
+
+    pub(super) async fn keys(&self) -> Stored<Vec<SigningKey>> {
+        let read = self.database.read(|c| {
+            let mut keys = c.prepare_cached("select kid, private, created_at, life_seconds from auth_keys")?;
+            let found = keys.query_map([], key_row)?.collect::<rusqlite::Result<_>>()?;
+            Ok(found)
+        });
+        read.await
+    }
+
+    pub(super) async fn put_key(&self, key: SigningKey) -> Stored<()> {
         let write = self.database.write(move |c| {
-            c.execute("insert or ignore into auth_secrets (name, value) values ('jwt', ?1)", [&fresh])?;
-            Ok(c.query_row("select value from auth_secrets where name = 'jwt'", [], |row| row.get(0))?)
+            let life_seconds = i64::try_from(key.life_seconds).unwrap_or(i64::MAX);
+            let sql = "insert into auth_keys (kid, private, created_at, life_seconds) values (?1, ?2, ?3, ?4)
+                 on conflict (kid) do update set life_seconds = max(life_seconds, excluded.life_seconds)";
+            c.execute(sql, params![key.kid, key.private, key.created_at, life_seconds])?;
+            Ok(())
         });
         write.await
+    }
+
+    pub(super) async fn delete_key(&self, kid: String) -> Stored<()> {
+        self.database.write(move |c| Ok(c.execute("delete from auth_keys where kid = ?1", [kid]).map(drop)?)).await
     }
 
     pub(super) async fn put_user(&self, user: AuthUserRow) -> Stored<Result<(), EmailTaken>> {
@@ -99,14 +138,17 @@ impl SqliteAuth {
         let write = self.database.write(move |c| {
             let counter = i64::try_from(session.counter).unwrap_or(i64::MAX);
             c.prepare_cached(
-                "insert into auth_sessions (id, user_id, key, counter, refreshed_at) values (?1, ?2, ?3, ?4, ?5)",
+                "insert into auth_sessions (id, user_id, key, counter, refreshed_at, method, signed_in_at)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 session.id.to_string(),
                 session.user_id.to_string(),
                 session.key,
                 counter,
-                session.refreshed_at
+                session.refreshed_at,
+                session.method.as_str(),
+                session.signed_in_at
             ])?;
             Ok(())
         });
@@ -115,7 +157,8 @@ impl SqliteAuth {
 
     pub(super) async fn session(&self, id: Uuid) -> Stored<Option<AuthSession>> {
         let read = self.database.read(move |c| {
-            let sql = "select id, user_id, key, counter, refreshed_at from auth_sessions where id = ?1";
+            let sql = "select id, user_id, key, counter, refreshed_at, method, signed_in_at
+                 from auth_sessions where id = ?1";
             Ok(c.prepare_cached(sql)?.query_row([id.to_string()], session_row).optional()?)
         });
         read.await
@@ -156,6 +199,16 @@ fn id_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
 }
 
+fn key_row(row: &Row<'_>) -> rusqlite::Result<SigningKey> {
+    let life_seconds: i64 = row.get(3)?;
+    Ok(SigningKey {
+        kid: row.get(0)?,
+        private: row.get(1)?,
+        created_at: row.get(2)?,
+        life_seconds: u64::try_from(life_seconds).unwrap_or(0),
+    })
+}
+
 fn user_row(row: &Row<'_>) -> rusqlite::Result<AuthUserRow> {
     let metadata: String = row.get(4)?;
     Ok(AuthUserRow {
@@ -172,11 +225,14 @@ fn user_row(row: &Row<'_>) -> rusqlite::Result<AuthUserRow> {
 
 fn session_row(row: &Row<'_>) -> rusqlite::Result<AuthSession> {
     let counter: i64 = row.get(3)?;
+    let method: String = row.get(5)?;
     Ok(AuthSession {
         id: id_at(row, 0)?,
         user_id: id_at(row, 1)?,
         key: row.get(2)?,
         counter: u64::try_from(counter).unwrap_or(0),
         refreshed_at: row.get(4)?,
+        method: SignInMethod::from_stored(&method),
+        signed_in_at: row.get(6)?,
     })
 }

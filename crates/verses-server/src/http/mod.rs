@@ -75,6 +75,7 @@ pub(crate) fn router<S: Storage>(
         others.announce(user);
     }));
     let layers = Arc::new(Layers { metrics: Metrics::new(), config: config.clone() });
+    let auth_routes = if auth.is_external() { auth_routes::elsewhere(config) } else { auth_routes::routes::<S>() };
     let state = Arc::new(AppState {
         service,
         auth,
@@ -92,7 +93,7 @@ pub(crate) fn router<S: Storage>(
         .route(LIMITS_PATH, get(operations::limits::<S>))
         .route(EVENTS_PATH, get(operations::events::<S>))
         .layer(from_fn(layers::protocol))
-        .merge(auth_routes::routes::<S>())
+        .merge(auth_routes)
         .route("/health", get(health))
         .route("/ready", get(ready::<S>))
         .route("/metrics", get(metrics_text::<S>))

@@ -1,4 +1,4 @@
-//! Users and sessions of the embedded sign-in, in tables of their own that only a role of their own reaches. What is
+//! Users, sessions and signing keys of the embedded sign-in, in tables of their own that only a role of their own reaches. What is
 //! decided about them is in `auth`.
 
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::faults::Fault;
 use super::transaction::{Access, Acting, Parameters};
 use super::{PostgresStorage, rows, sql};
-use crate::auth::store::{AuthSession, AuthUserRow, EmailTaken};
+use crate::auth::keys::SigningKey;
+use crate::auth::store::{AuthSession, AuthUserRow, EmailTaken, SignInMethod};
 use crate::storage::columns::from_json;
 use crate::storage::{StorageError, UserId};
 
@@ -48,16 +49,47 @@ impl PostgresAuth {
         Self { storage }
     }
 
-    pub(crate) async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
-        let fresh = Arc::new(fresh);
+    pub(crate) async fn secret(&self) -> Stored<Option<Vec<u8>>> {
+        let attempt = move |storage: PostgresStorage| async move {
+            let found = find(&storage, &sql::SECRET, &[&"jwt"]).await?;
+            Ok(found.first().map(|row| rows::get(row, 0)).transpose()?)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn delete_secret(&self) -> Stored<()> {
+        let attempt = move |storage: PostgresStorage| async move {
+            change(&storage, &sql::DELETE_SECRET, &[&"jwt"]).await.map(drop)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn keys(&self) -> Stored<Vec<SigningKey>> {
+        let attempt = move |storage: PostgresStorage| async move {
+            let found = find(&storage, &sql::KEYS, &[]).await?;
+            Ok(found.iter().map(key_of).collect::<Stored<_>>()?)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn put_key(&self, key: SigningKey) -> Stored<()> {
+        let key = Arc::new(key);
         let attempt = move |storage: PostgresStorage| {
-            let fresh = Arc::clone(&fresh);
+            let key = Arc::clone(&key);
             async move {
-                change(&storage, &sql::KEEP_SECRET, &[&"jwt", &*fresh]).await?;
-                let found = find(&storage, &sql::SECRET, &[&"jwt"]).await?;
-                let row = found.first().ok_or_else(|| Fault::failed("the secret that was just kept is not there"))?;
-                Ok(rows::get(row, 0)?)
+                let life_seconds = as_bigint(key.life_seconds);
+                let all: Parameters<'_> = &[&key.kid, &key.private, &key.created_at, &life_seconds];
+                change(&storage, &sql::PUT_KEY, all).await.map(drop)
             }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn delete_key(&self, kid: String) -> Stored<()> {
+        let kid = Arc::new(kid);
+        let attempt = move |storage: PostgresStorage| {
+            let kid = Arc::clone(&kid);
+            async move { change(&storage, &sql::DELETE_KEY, &[&*kid]).await.map(drop) }
         };
         self.storage.again(attempt).await
     }
@@ -118,7 +150,8 @@ impl PostgresAuth {
             let s = Arc::clone(&session);
             async move {
                 let counter = as_bigint(s.counter);
-                let all: Parameters<'_> = &[&s.id, &s.user_id, &s.key, &counter, &s.refreshed_at];
+                let all: Parameters<'_> =
+                    &[&s.id, &s.user_id, &s.key, &counter, &s.refreshed_at, &s.method.as_str(), &s.signed_in_at];
                 match change(&storage, &sql::PUT_SESSION, all).await {
                     // Ids are random: one that is there is this one, whose commit was not answered.
                     Err(fault) if !fault.key_taken => Err(fault),
@@ -159,9 +192,19 @@ impl PostgresAuth {
     }
 }
 
-/// Counters that no 64-bit column can hold are those of no session.
+/// Numbers that no 64-bit column can hold: counters of no session, lives without an end.
 fn as_bigint(counter: u64) -> i64 {
     i64::try_from(counter).unwrap_or(i64::MAX)
+}
+
+fn key_of(row: &Row) -> Stored<SigningKey> {
+    let life_seconds: i64 = rows::get(row, 3)?;
+    Ok(SigningKey {
+        kid: rows::get(row, 0)?,
+        private: rows::get(row, 1)?,
+        created_at: rows::get(row, 2)?,
+        life_seconds: u64::try_from(life_seconds).unwrap_or(0),
+    })
 }
 
 fn user_of(row: &Row) -> Stored<AuthUserRow> {
@@ -179,11 +222,14 @@ fn user_of(row: &Row) -> Stored<AuthUserRow> {
 
 fn session_of(row: &Row) -> Stored<AuthSession> {
     let counter: i64 = rows::get(row, 3)?;
+    let method: String = rows::get(row, 5)?;
     Ok(AuthSession {
         id: rows::get(row, 0)?,
         user_id: rows::get(row, 1)?,
         key: rows::get(row, 2)?,
         counter: u64::try_from(counter).unwrap_or(0),
         refreshed_at: rows::get(row, 4)?,
+        method: SignInMethod::from_stored(&method),
+        signed_in_at: rows::get(row, 6)?,
     })
 }

@@ -129,8 +129,12 @@ statements! {
         ORDER BY n.verse_id ON CONFLICT (verse_id) DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at \
         WHERE v.text = '' AND excluded.text <> ''";
 
-    KEEP_SECRET(TEXT, BYTEA) = "INSERT INTO verses.account_secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     SECRET(TEXT) = "SELECT value FROM verses.account_secrets WHERE name = $1";
+    DELETE_SECRET(TEXT) = "DELETE FROM verses.account_secrets WHERE name = $1";
+    KEYS() = "SELECT kid, private, created_at, life_seconds FROM verses.account_keys ORDER BY kid";
+    PUT_KEY(TEXT, BYTEA, INT8, INT8) = "INSERT INTO verses.account_keys AS k (kid, private, created_at, life_seconds) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (kid) DO UPDATE SET life_seconds = greatest(k.life_seconds, excluded.life_seconds)";
+    DELETE_KEY(TEXT) = "DELETE FROM verses.account_keys WHERE kid = $1";
     PUT_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8) = "INSERT INTO verses.accounts (id, email, password_hash, \
         is_anonymous, metadata, created_at, updated_at, last_sign_in_at) \
         VALUES ($1, $2, $3, $4, $5::text::json, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET email = excluded.email, \
@@ -140,9 +144,10 @@ statements! {
         FROM verses.accounts WHERE id = $1";
     ACCOUNT_BY_EMAIL(TEXT) = "SELECT id, email, password_hash, is_anonymous, metadata::text, created_at, updated_at, \
         last_sign_in_at FROM verses.accounts WHERE email = $1";
-    PUT_SESSION(UUID, UUID, BYTEA, INT8, INT8) = "INSERT INTO verses.account_sessions (id, account_id, key, counter, \
-        refreshed_at) VALUES ($1, $2, $3, $4, $5)";
-    SESSION(UUID) = "SELECT id, account_id, key, counter, refreshed_at FROM verses.account_sessions WHERE id = $1";
+    PUT_SESSION(UUID, UUID, BYTEA, INT8, INT8, TEXT, INT8) = "INSERT INTO verses.account_sessions (id, account_id, key, \
+        counter, refreshed_at, method, signed_in_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    SESSION(UUID) = "SELECT id, account_id, key, counter, refreshed_at, method, signed_in_at \
+        FROM verses.account_sessions WHERE id = $1";
     ADVANCE(UUID, INT8, INT8) = "UPDATE verses.account_sessions SET counter = counter + 1, refreshed_at = $3 \
         WHERE id = $1 AND counter = $2";
     END_SESSION(UUID) = "DELETE FROM verses.account_sessions WHERE id = $1";
