@@ -108,7 +108,7 @@ pub enum Command {
     /// Sign out; what waits stays parked until you sign in again
     Logout(LogoutArgs),
     /// Run the server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// The keys that sign a server's tokens
     #[command(subcommand)]
     Keys(KeysCommand),

@@ -62,7 +62,10 @@ fn a_new_key_is_noticed_by_a_running_server_and_tokens_of_the_old_one_stay_good(
     assert_eq!(status(&server, &server.token("bob")), 200);
 
     let listed = keys_of("list", &server);
-    assert_eq!((&listed[0]["kid"], &listed[0]["current"], &listed[0]["ends_at"]), (&new.into(), &true.into(), &Value::Null));
+    assert_eq!(
+        (&listed[0]["kid"], &listed[0]["current"], &listed[0]["ends_at"]),
+        (&new.into(), &true.into(), &Value::Null)
+    );
     assert_eq!((&listed[1]["current"], listed[1]["ends_at"].is_i64()), (&false.into(), true));
     assert!(!listed.to_string().contains("private"));
     server.restart();

@@ -236,3 +236,34 @@ fn session_row(row: &Row<'_>) -> rusqlite::Result<AuthSession> {
         signed_in_at: row.get(6)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_keeps_its_users_sessions_and_secret() {
+        let database = Database::open_in_memory().unwrap();
+        database.migrate("auth", &MIGRATIONS[..1]).unwrap();
+        let before = "
+            insert into auth_users values
+                ('00000000-0000-0000-0000-000000000001', 'ann@example.org', 'a hash', 0, '{}', 1, 2, 3),
+                ('00000000-0000-0000-0000-000000000002', null, null, 1, '{}', 1, 2, 3);
+            insert into auth_sessions values
+                ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-000000000001', x'01', 4, 5000),
+                ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-000000000002', x'02', 6, 7000);
+            insert into auth_secrets values ('jwt', x'0708');";
+        database.write(move |c| Ok(c.execute_batch(before)?)).await.unwrap();
+
+        let auth = SqliteAuth::open(database.clone()).unwrap();
+        let ann = auth.session(Uuid::from_u128(10)).await.unwrap().unwrap();
+        assert_eq!((ann.counter, ann.method, ann.signed_in_at), (4, SignInMethod::Password, 5_000));
+        let guest = auth.session(Uuid::from_u128(11)).await.unwrap().unwrap();
+        assert_eq!((guest.counter, guest.method, guest.signed_in_at), (6, SignInMethod::Anonymous, 7_000));
+        assert_eq!(auth.secret().await.unwrap(), Some(vec![7, 8]));
+        assert_eq!(auth.keys().await.unwrap(), []);
+        auth.delete_secret().await.unwrap();
+        assert_eq!(auth.secret().await.unwrap(), None);
+        SqliteAuth::open(database).unwrap();
+    }
+}
