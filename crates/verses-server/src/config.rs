@@ -38,12 +38,24 @@ pub struct ServerConfig {
     pub header_timeout_ms: u64,
     /// Time without a byte of a request's body, milliseconds.
     pub body_stall_timeout_ms: u64,
+    /// Time for a request's whole body, milliseconds.
+    pub body_timeout_ms: u64,
+    /// Slowest average rate of a request's body, bytes per second, after the first pause.
+    pub body_min_bytes_per_second: u32,
     /// Time for answering a request once its body is there, milliseconds. Below the client's patience.
     pub request_timeout_ms: u64,
+    /// Time in which the client takes nothing of an answer, milliseconds.
+    pub answer_stall_timeout_ms: u64,
+    /// Time a connection may stay without a request, milliseconds.
+    pub idle_timeout_ms: u64,
     /// Time for what is in flight when the server is asked to stop, milliseconds.
     pub drain_timeout_ms: u64,
     /// Connections at once.
     pub max_connections: u32,
+    /// Connections at once from one address (IPv6: one /64 network).
+    pub max_connections_per_address: u32,
+    /// Streams of pokes at once for one user.
+    pub max_streams_per_user: u32,
 }
 
 impl std::fmt::Debug for ServerConfig {
@@ -70,9 +82,15 @@ impl Default for ServerConfig {
             token_life_seconds: 3_600,
             header_timeout_ms: 10_000,
             body_stall_timeout_ms: 20_000,
+            body_timeout_ms: 600_000,
+            body_min_bytes_per_second: 128,
             request_timeout_ms: 12_000,
+            answer_stall_timeout_ms: 60_000,
+            idle_timeout_ms: 75_000,
             drain_timeout_ms: 10_000,
             max_connections: 10_000,
+            max_connections_per_address: 256,
+            max_streams_per_user: 32,
         }
     }
 }
@@ -115,15 +133,22 @@ impl ServerConfig {
         if let Some(secret) = self.jwt_secret.as_ref().filter(|s| s.len() < MIN_SECRET_BYTES) {
             return Err(ConfigError::ShortSecret { bytes: secret.len() });
         }
-        let least: [(&'static str, u64, u64); 8] = [
+        let least = [
             ("max_operations", self.max_operations.into(), 1),
             ("max_request_bytes", self.max_request_bytes, 1_024),
             ("max_wire_bytes", self.max_wire_bytes, 1_024),
             ("max_changes", self.max_changes.into(), 1),
             ("operations_per_minute", self.operations_per_minute.into(), 1),
             ("token_life_seconds", self.token_life_seconds, 1),
+            ("header_timeout_ms", self.header_timeout_ms, 1),
+            ("body_stall_timeout_ms", self.body_stall_timeout_ms, 1),
+            ("body_timeout_ms", self.body_timeout_ms, 1),
+            ("body_min_bytes_per_second", self.body_min_bytes_per_second.into(), 1),
             ("request_timeout_ms", self.request_timeout_ms, 1),
+            ("answer_stall_timeout_ms", self.answer_stall_timeout_ms, 1),
+            ("idle_timeout_ms", self.idle_timeout_ms, 1),
             ("max_connections", self.max_connections.into(), 1),
+            ("max_connections_per_address", self.max_connections_per_address.into(), 1),
         ];
         for (name, value, min) in least {
             if value < min {

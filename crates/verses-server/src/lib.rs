@@ -2,12 +2,16 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod address;
 pub mod auth;
 pub mod config;
+mod counted;
+mod guarded;
 mod http;
 mod serve;
 pub mod service;
 pub mod storage;
+mod tasks;
 pub mod texts;
 
 pub use config::ServerConfig;

@@ -1,5 +1,10 @@
-//! The application, and the loop that serves it: connections bounded in number, heads bounded in time, and a stop that
-//! finishes what is in flight.
+//! The application, and the loop that serves it, with a stop that finishes what is in flight. What a connection may do is
+//! in `connection`, how many there may be in `places`.
+
+mod activity;
+mod connection;
+mod places;
+mod stream;
 
 use std::io;
 use std::path::Path;
@@ -7,15 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tower::ServiceExt;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
+use self::connection::Connections;
+use self::places::Places;
 use crate::auth::{Auth, AuthBackend, AuthError};
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::{self, Clock};
@@ -23,6 +24,7 @@ use crate::service::Service;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Storage, StorageError};
+use crate::tasks::Tasks;
 use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
 
 /// The server, ready to be served.
@@ -30,6 +32,7 @@ use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
 pub struct App {
     router: Router,
     stopping: watch::Sender<bool>,
+    tasks: Tasks,
     config: ServerConfig,
 }
 
@@ -86,7 +89,9 @@ impl App {
         let service = Service::new(storage, texts, config.limits());
         let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
         let (stopping, stopped) = watch::channel(false);
-        Ok(Self { router: http::router(&config, service, auth, stopped, clock), stopping, config })
+        let tasks = Tasks::default();
+        let router = http::router(&config, service, auth, stopped, tasks.clone(), clock);
+        Ok(Self { router, stopping, tasks, config })
     }
 }
 
@@ -97,53 +102,32 @@ impl App {
     }
 }
 
-/// Serves until `shutdown` completes, then finishes what is in flight, for a bounded time.
+/// Serves until `shutdown` completes, then finishes what is in flight, for a bounded time. When this returns, nothing of
+/// the server runs any more.
 ///
 /// # Errors
 /// None after the listener is bound: a connection that fails ends alone.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
-    let App { router, stopping, config } = app;
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(config.header_timeout_ms));
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
-    let builder = Arc::new(builder);
-    let places = Arc::new(Semaphore::new(config.max_connections as usize));
-    let graceful = GracefulShutdown::new();
+    let App { router, stopping, tasks, config } = app;
+    let connections = Arc::new(Connections::new(router, &config, tasks.clone()));
+    let places = Places::new(&config);
     tokio::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        let (stream, address, place) = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = places.accept(&listener) => accepted,
         };
-        let (stream, address, place) = accepted;
-        let with_address = move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(address));
-            request
-        };
-        let service = router.clone().map_request(with_address).map_response(http::allow_options);
-        let builder = Arc::clone(&builder);
-        let watcher = graceful.watcher();
-        let patience = Duration::from_millis(config.header_timeout_ms);
-        let mut stopped = stopping.subscribe();
-        tokio::spawn(async move {
+        let (connections, stopped) = (Arc::clone(&connections), stopping.subscribe());
+        drop(tasks.spawn(async move {
             let _place = place;
-            // The head's time limit starts when the protocol is known: a silent client must not hold a place before.
-            tokio::select! {
-                spoken = tokio::time::timeout(patience, speaks(&stream)) => if spoken.is_err() { return },
-                // Nothing is in flight on it: it does not hold up the stop.
-                _ = stopped.changed() => return,
-            }
-            let connection =
-                builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-            // A connection ends with an error whenever a client goes away: nothing to do about it.
-            drop(watcher.watch(connection.into_owned()).await);
-        });
+            connections.run(stream, address, stopped).await;
+        }));
     }
     drop(listener);
     stopping.send_replace(true);
-    let drained = tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), graceful.shutdown()).await;
-    if drained.is_err() {
-        tracing::warn!("stopped before everything in flight was finished");
+    if tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), tasks.finished()).await.is_err() {
+        tracing::warn!(left = tasks.len(), "stopped before everything in flight was finished");
+        tasks.end().await;
     }
     Ok(())
 }
@@ -156,42 +140,4 @@ fn make_private(path: &Path) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     drop(options.open(path));
-}
-
-/// Waits until the client's first bytes tell which version of HTTP it speaks, without taking them.
-async fn speaks(stream: &TcpStream) {
-    const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let mut start = [0; HTTP2.len()];
-    loop {
-        match stream.peek(&mut start).await {
-            // A start of the preface of HTTP/2, and not all of it: the rest comes soon, or the time is up.
-            Ok(n) if n > 0 && n < start.len() && HTTP2.starts_with(&start[..n]) => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            // Whatever else it is, the connection's own reading deals with it.
-            _ => return,
-        }
-    }
-}
-
-/// A connection and its place among those allowed. An error of one connection, or no file handle left, is waited out.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, std::net::SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so there is always a permit in the end.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                // Answers are small: waiting to fill packets only adds delay. Without it they still arrive.
-                drop(stream.set_nodelay(true));
-                return (stream, address, place);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
 }

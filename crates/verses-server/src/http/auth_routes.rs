@@ -18,9 +18,9 @@ use verses_core::UnixMillis;
 use verses_protocol::ErrorCode;
 use verses_protocol::auth::{AuthProblem, Credentials, RefreshGrant};
 
+use super::body::Caps;
 use super::{AppState, bearer};
 use crate::auth::{AuthError, SignOutScope, Verified};
-use crate::config::ServerConfig;
 use crate::http::rate::Taken;
 use crate::storage::Storage;
 
@@ -81,12 +81,8 @@ async fn json_body<T: DeserializeOwned, S>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, AuthError> {
-    let config = ServerConfig {
-        max_request_bytes: MAX_BODY_BYTES,
-        max_wire_bytes: MAX_BODY_BYTES,
-        ..state.layers.config.clone()
-    };
-    let bytes = super::body::read(headers, body, &config).await.map_err(|r| match r.code {
+    let caps = Caps { wire: MAX_BODY_BYTES, decoded: MAX_BODY_BYTES };
+    let bytes = super::body::read(&state.layers, headers, body, caps).await.map_err(|r| match r.code {
         ErrorCode::Unavailable | ErrorCode::DeadlineExceeded => AuthError::Busy,
         _ => AuthError::UnreadableBody(r.message),
     })?;

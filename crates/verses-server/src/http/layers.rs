@@ -13,9 +13,11 @@ use futures_util::FutureExt;
 use verses_protocol::auth::AUTH_PATH;
 use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
+use super::memory::Memory;
 use super::metrics::Metrics;
 use super::problem::Refusal;
 use crate::config::ServerConfig;
+use crate::tasks::Tasks;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id taken over from a caller, in bytes.
@@ -26,7 +28,13 @@ const MAX_REQUEST_ID_BYTES: usize = 64;
 pub(crate) struct Layers {
     pub(crate) config: ServerConfig,
     pub(crate) metrics: Metrics,
+    pub(crate) memory: Memory,
+    pub(crate) tasks: Tasks,
 }
+
+/// Says of an answer that it goes on until it ends by itself: no limit of time applies to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GoesOn;
 
 /// Answers preflights and puts the CORS headers on every answer, errors included.
 pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
@@ -75,10 +83,9 @@ pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Requ
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
     let started = Instant::now();
-    let in_flight = shared.metrics.in_flight();
-    in_flight.increment(1.0);
+    let in_flight = InFlight::new(shared.metrics.in_flight());
     let mut response = next.run(request).await;
-    in_flight.decrement(1.0);
+    drop(in_flight);
     let status = response.status().as_u16();
     let seconds = started.elapsed().as_secs_f64();
     shared.metrics.request(path.clone(), status, seconds);
@@ -94,6 +101,22 @@ pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Requ
     headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
     headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Counts down when a client goes away as well: its handler is dropped then, and never finishes.
+struct InFlight(metrics::Gauge);
+
+impl InFlight {
+    fn new(gauge: metrics::Gauge) -> Self {
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 /// Adds OPTIONS, which is answered before the routes, to the methods of a 405. The router writes them outside its layers.

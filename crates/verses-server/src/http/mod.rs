@@ -3,7 +3,9 @@
 mod auth_routes;
 mod body;
 mod events;
+mod intake;
 mod layers;
+mod memory;
 mod metrics;
 mod openapi;
 mod operations;
@@ -30,11 +32,13 @@ use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::service::Service;
 use crate::storage::{Poke, Storage, UserId};
+use crate::tasks::Tasks;
 
-pub(crate) use self::layers::allow_options;
+pub(crate) use self::layers::{GoesOn, allow_options};
 
 use self::events::Hub;
 use self::layers::Layers;
+use self::memory::Memory;
 use self::metrics::Metrics;
 use self::problem::Refusal;
 use self::rate::Buckets;
@@ -60,9 +64,10 @@ pub(crate) fn router<S: Storage>(
     service: Service<S>,
     auth: Auth,
     stopping: watch::Receiver<bool>,
+    tasks: Tasks,
     clock: Clock,
 ) -> Router {
-    let hub = Hub::default();
+    let hub = Hub::new(config.max_streams_per_user);
     let poked = hub.clone();
     let told = hub.clone();
     service.storage().listen(Arc::new(move |poke| match poke {
@@ -74,7 +79,7 @@ pub(crate) fn router<S: Storage>(
         poked.poke(user);
         others.announce(user);
     }));
-    let layers = Arc::new(Layers { metrics: Metrics::new(), config: config.clone() });
+    let layers = Arc::new(Layers { metrics: Metrics::new(), memory: Memory::new(config), tasks, config: config.clone() });
     let state = Arc::new(AppState {
         service,
         auth,
@@ -102,6 +107,7 @@ pub(crate) fn router<S: Storage>(
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
         .layer(from_fn_with_state(Arc::clone(&layers), layers::guard))
+        .layer(from_fn_with_state(Arc::clone(&layers), intake::watch))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
         .layer(from_fn_with_state(layers, layers::cors))

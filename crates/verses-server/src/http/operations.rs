@@ -9,16 +9,23 @@ use axum::extract::{Query, State};
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use verses_core::OperationKind;
 use verses_protocol::{BatchOperation, BatchRequest, ErrorCode, OperationResult};
 
+use super::body::{self, Caps};
+use super::layers::Layers;
+use super::memory::SMALL_ANSWER_BYTES;
 use super::problem::Refusal;
 use super::rate::Taken;
-use super::{AppState, bearer, body, json};
+use super::{AppState, bearer, json};
 use crate::auth::{AuthError, Verified};
+use crate::guarded::Guarded;
 use crate::storage::Storage;
+
+/// When to try again to open a stream of pokes, in seconds.
+const STREAM_RETRY_SECONDS: u64 = 30;
 
 type Shared<S> = State<Arc<AppState<S>>>;
 
@@ -45,14 +52,29 @@ pub(super) async fn operations<S: Storage>(
     body: Body,
 ) -> Result<Response, Refusal> {
     let caller = caller(&state, &headers).await?;
-    let bytes = body::read(&headers, body, &state.layers.config).await?;
+    let bytes = body::read(&state.layers, &headers, body, Caps::of(&state.layers.config)).await?;
     body::check_depth(&bytes)?;
     let request = object(&bytes)?;
-    let limit = Duration::from_millis(state.layers.config.request_timeout_ms);
-    let answered = tokio::time::timeout(limit, answer(&state, &caller, &bytes, request)).await;
-    answered.unwrap_or_else(|_| {
-        Err(Refusal::new(ErrorCode::DeadlineExceeded, "the server took too long: send the same again"))
-    })
+    let worker = Arc::clone(&state);
+    in_time(&state.layers, async move { answer(&worker, &caller, &bytes, request).await }).await
+}
+
+/// Does work that must not stop half-told when the client goes away or the time is up: it runs to its end on a task of
+/// its own, and only the waiting for it is bounded. What it does takes effect once, however often it is sent again.
+async fn in_time(
+    layers: &Layers,
+    work: impl Future<Output = Result<Response, Refusal>> + Send + 'static,
+) -> Result<Response, Refusal> {
+    let limit = Duration::from_millis(layers.config.request_timeout_ms);
+    match tokio::time::timeout(limit, layers.tasks.spawn(work)).await {
+        Ok(Ok(Some(answered))) => answered,
+        Ok(Ok(None)) => Err(Refusal::new(ErrorCode::Unavailable, "the server stops now: send the same again")),
+        Ok(Err(_)) => {
+            tracing::error!("the work on a request panicked");
+            Err(Refusal::new(ErrorCode::Internal, "the server made a mistake: try again"))
+        }
+        Err(_) => Err(Refusal::new(ErrorCode::DeadlineExceeded, "the server took too long: send the same again")),
+    }
 }
 
 async fn answer<S: Storage>(
@@ -101,9 +123,24 @@ async fn batch<S: Storage>(state: &AppState<S>, caller: &Verified, bytes: &[u8])
     for (kind, result) in kinds.iter().zip(&answer.results) {
         state.layers.metrics.operation(kind, outcome_label(result));
     }
-    let body = serde_json::to_string(&answer)
+    Ok((headers, written(&state.layers, &answer).await?).into_response())
+}
+
+/// An answer in JSON. One that is not small holds its memory until it is fetched.
+async fn written(layers: &Layers, answer: &impl Serialize) -> Result<Response, Refusal> {
+    let body = serde_json::to_string(answer)
         .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
-    Ok((headers, json(StatusCode::OK, body)).into_response())
+    let bytes = body.len();
+    let response = json(StatusCode::OK, body);
+    if bytes <= SMALL_ANSWER_BYTES {
+        return Ok(response);
+    }
+    let patience = Duration::from_millis(layers.config.request_timeout_ms);
+    let held = layers.memory.answers.wait(bytes as u64, patience).await.ok_or_else(|| {
+        let text = "too many large answers wait to be fetched: what was sent is done, send the same again";
+        Refusal::new(ErrorCode::Unavailable, text)
+    })?;
+    Ok(response.map(|body| Body::new(Guarded { body, _guard: held })))
 }
 
 /// One operation: `{"operation", "id"?, "data": {...}}`, or with the fields of `data` beside `operation`.
@@ -200,9 +237,7 @@ pub(super) async fn changes<S: Storage>(
     };
     let cursor = page.cursor.as_deref().filter(|c| !c.is_empty());
     let answer = state.service.changes(caller.user, state.now(), cursor, limit).await?;
-    let body = serde_json::to_string(&answer)
-        .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
-    Ok(json(StatusCode::OK, body))
+    written(&state.layers, &answer).await
 }
 
 /// `GET /functions/v1/verse-limits`
@@ -228,6 +263,8 @@ fn fingerprint(text: &str) -> u64 {
 pub(super) async fn events<S: Storage>(State(state): Shared<S>, headers: HeaderMap) -> Result<Response, Refusal> {
     let caller = caller(&state, &headers).await?;
     let left = caller.expires_at.saturating_sub(u64::try_from(state.now().0 / 1_000).unwrap_or(0));
-    let stream = state.hub.stream(caller.user, Duration::from_secs(left), state.stopping.clone());
-    Ok(stream.into_response())
+    state.hub.stream(caller.user, Duration::from_secs(left), state.stopping.clone()).ok_or_else(|| {
+        let text = "this user has too many streams open: close one, or wait and try again";
+        Refusal { retry_after_seconds: Some(STREAM_RETRY_SECONDS), ..Refusal::new(ErrorCode::RateLimited, text) }
+    })
 }
