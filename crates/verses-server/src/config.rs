@@ -54,6 +54,8 @@ pub struct ServerConfig {
     pub max_connections: u32,
     /// Connections at once from one address (IPv6: one /64 network).
     pub max_connections_per_address: u32,
+    /// Requests answered at once. One address may have a quarter of them.
+    pub max_requests_in_flight: u32,
     /// Streams of pokes at once for one user.
     pub max_streams_per_user: u32,
 }
@@ -90,6 +92,7 @@ impl Default for ServerConfig {
             drain_timeout_ms: 10_000,
             max_connections: 10_000,
             max_connections_per_address: 256,
+            max_requests_in_flight: 4_096,
             max_streams_per_user: 32,
         }
     }
@@ -148,6 +151,7 @@ impl ServerConfig {
             ("answer_stall_timeout_ms", self.answer_stall_timeout_ms, 1),
             ("idle_timeout_ms", self.idle_timeout_ms, 1),
             ("max_connections", self.max_connections.into(), 1),
+            ("max_requests_in_flight", self.max_requests_in_flight.into(), 1),
             ("max_connections_per_address", self.max_connections_per_address.into(), 1),
         ];
         for (name, value, min) in least {

@@ -1,40 +1,52 @@
-//! How many of something there are at once, by key, up to a limit. Keys with none are forgotten.
+//! How much of something each key has at once, up to a limit. Keys with nothing are forgotten.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Counts by key.
+/// Amounts by key.
 #[derive(Debug)]
 pub(crate) struct Counted<K> {
     most: u32,
     counts: Arc<Mutex<HashMap<K, u32>>>,
 }
 
-/// One of them. It counts until it is dropped.
+/// What a key has. It counts until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place<K: Eq + Hash> {
     key: K,
+    amount: u32,
     counts: Arc<Mutex<HashMap<K, u32>>>,
 }
 
 impl<K: Eq + Hash + Clone> Counted<K> {
+    /// Each key may have so much.
     pub(crate) fn new(most: u32) -> Self {
         Self { most, counts: Arc::default() }
     }
 
-    /// One more; `None` if the key has as many as it may.
+    /// One more; `None` if the key would have more than it may.
     pub(crate) fn enter(&self, key: K) -> Option<Place<K>> {
+        self.take(key, 1)
+    }
+
+    /// So much more.
+    pub(crate) fn take(&self, key: K, amount: u32) -> Option<Place<K>> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(key.clone()).or_insert(0);
-        if *count >= self.most {
-            if *count == 0 {
-                counts.remove(&key);
-            }
-            return None;
+        let has = counts.get(&key).copied().unwrap_or(0);
+        let will_have = has.checked_add(amount).filter(|n| *n <= self.most)?;
+        if will_have > 0 {
+            counts.insert(key.clone(), will_have);
         }
-        *count += 1;
-        Some(Place { key, counts: Arc::clone(&self.counts) })
+        Some(Place { key, amount, counts: Arc::clone(&self.counts) })
+    }
+}
+
+impl<K: Eq + Hash> Place<K> {
+    /// Takes over what the other has, which must be of the same key.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        debug_assert!(self.key == other.key);
+        self.amount += std::mem::take(&mut other.amount);
     }
 }
 
@@ -42,7 +54,7 @@ impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.key) {
-            *count -= 1;
+            *count = count.saturating_sub(self.amount);
             if *count == 0 {
                 counts.remove(&self.key);
             }
@@ -56,15 +68,15 @@ mod tests {
 
     #[test]
     fn each_key_has_its_own_limit_and_what_is_given_back_can_be_taken_again() {
-        let counted = Counted::new(2);
-        let (first, second) = (counted.enter("a"), counted.enter("a"));
-        assert!(first.is_some() && second.is_some());
-        assert!(counted.enter("a").is_none());
-        let other = counted.enter("b");
+        let counted = Counted::new(3);
+        let (mut first, second) = (counted.enter("a").unwrap(), counted.enter("a").unwrap());
+        assert!(counted.take("a", 2).is_none());
+        let other = counted.take("b", 3);
         assert!(other.is_some());
+        first.add(second);
         drop(first);
-        assert!(counted.enter("a").is_some());
-        drop((second, other));
+        assert!(counted.take("a", 3).is_some());
+        drop(other);
         assert!(counted.counts.lock().unwrap().is_empty(), "nothing is remembered of who left");
     }
 

@@ -319,7 +319,8 @@ async fn a_server_that_stopped_has_left_nothing_behind() {
     let stream = TcpStream::connect(server.address).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
     let connection = tokio::spawn(connection);
-    let request = axum::http::Request::post(format!("http://x{OPERATIONS}")).header("authorization", format!("Bearer {token}"));
+    let request =
+        axum::http::Request::post(format!("http://x{OPERATIONS}")).header("authorization", format!("Bearer {token}"));
     let (_answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
     body.send_data("{".into(), false).unwrap();
     assert!(tasks() > before + 2, "there is something to leave behind");

@@ -50,12 +50,7 @@ impl Caps {
 }
 
 /// The decoded body.
-pub(crate) async fn read(
-    layers: &Layers,
-    headers: &HeaderMap,
-    body: Body,
-    caps: Caps,
-) -> Result<Received, Refusal> {
+pub(crate) async fn read(layers: &Layers, headers: &HeaderMap, body: Body, caps: Caps) -> Result<Received, Refusal> {
     let coding = coding(headers)?;
     // What was taken for its arrival is given back when the stream goes: not before there is room for the work.
     let mut stream = body.into_data_stream();

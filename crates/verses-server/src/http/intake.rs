@@ -17,14 +17,13 @@ use tokio::time::Instant;
 
 use super::body::Pace;
 use super::layers::Layers;
-use super::memory::{Held, SMALL_BODY_BYTES};
+use super::memory::Arrived;
 use crate::address::Caller;
-use crate::counted::Place;
 
 /// How much of a body nobody wants is read all the same, in bytes.
 const MAX_LEFTOVER_BYTES: usize = 8 * 1024 * 1024;
 /// Room is taken in steps of this size, in bytes.
-const STEP_BYTES: u64 = 32 * 1024;
+const STEP_BYTES: u64 = 4 * 1024;
 
 /// There is no room for a large body now.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +40,7 @@ pub(crate) async fn watch(State(shared): State<Arc<Layers>>, request: Request, n
     let leftover = request.version() != Version::HTTP_2;
     // A client that waits to be asked has sent nothing yet.
     let sending = !request.headers().contains_key(EXPECT);
-    let watched = |inner| Watched { inner, shared, caller, leftover, sending, received: 0, room: SMALL_BODY_BYTES, held: None, place: None };
+    let watched = |inner| Watched { inner, shared, caller, leftover, sending, received: 0, room: 0, held: None };
     next.run(request.map(|body| Body::new(watched(body)))).await
 }
 
@@ -54,25 +53,18 @@ struct Watched {
     received: u64,
     /// How much may be received before more room is needed.
     room: u64,
-    held: Option<Held>,
-    place: Option<Place<Caller>>,
+    held: Option<Arrived>,
 }
 
 impl Watched {
-    /// Counts what came, once it is more than a little.
+    /// Takes room for what came.
     fn count(&mut self, bytes: usize) -> Result<(), NoRoom> {
         self.received += bytes as u64;
         let more = self.received.saturating_sub(self.room).div_ceil(STEP_BYTES) * STEP_BYTES;
         if more == 0 {
             return Ok(());
         }
-        let memory = &self.shared.memory;
-        if self.place.is_none()
-            && let Some(caller) = self.caller
-        {
-            self.place = Some(memory.large.enter(caller).ok_or(NoRoom)?);
-        }
-        let taken = memory.arriving.take(more).ok_or(NoRoom)?;
+        let taken = self.shared.memory.arriving(self.caller, more).ok_or(NoRoom)?;
         self.room += more;
         match &mut self.held {
             Some(held) => held.add(taken),
@@ -107,7 +99,8 @@ impl HttpBody for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        if self.leftover && self.sending && !self.inner.is_end_stream() && tokio::runtime::Handle::try_current().is_ok() {
+        if self.leftover && self.sending && !self.inner.is_end_stream() && tokio::runtime::Handle::try_current().is_ok()
+        {
             let rest = std::mem::take(&mut self.inner);
             let pace = Pace::new(&self.shared.config, Instant::now());
             drop(self.shared.tasks.spawn(read_away(rest, pace)));

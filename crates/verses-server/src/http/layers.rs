@@ -1,10 +1,11 @@
 //! What happens around every request: CORS on every answer, an id, the protocol version, a time limit, a panic that
 //! becomes an answer, counting and logging, headers for safety.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::header::{ALLOW, HeaderName, ORIGIN, VARY};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -13,9 +14,11 @@ use futures_util::FutureExt;
 use verses_protocol::auth::AUTH_PATH;
 use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
+use super::admit::Admission;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::problem::Refusal;
+use crate::address::Caller;
 use crate::config::ServerConfig;
 use crate::tasks::Tasks;
 
@@ -29,12 +32,23 @@ pub(crate) struct Layers {
     pub(crate) config: ServerConfig,
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
+    pub(crate) admission: Admission,
     pub(crate) tasks: Tasks,
 }
 
 /// Says of an answer that it goes on until it ends by itself: no limit of time applies to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GoesOn;
+
+/// Says who asks, for everything that counts by address.
+pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
+    // Only a router that is called without a socket has no address.
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        let caller = Caller::from(peer.ip());
+        request.extensions_mut().insert(caller);
+    }
+    next.run(request).await
+}
 
 /// Answers preflights and puts the CORS headers on every answer, errors included.
 pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {

@@ -8,13 +8,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::Caller;
 use crate::config::ServerConfig;
-use crate::counted::Counted;
+use crate::counted::{Counted, Place};
 
-/// A body up to this size, in bytes, is not counted while it arrives: the number of connections bounds those.
-pub(super) const SMALL_BODY_BYTES: u64 = 16 * 1024;
 /// An answer up to this size, in bytes, is not counted while it waits to be fetched.
 pub(super) const SMALL_ANSWER_BYTES: usize = 16 * 1024;
-/// For bodies that arrive, in bytes.
+/// For bodies that arrive, in bytes. One address may have half of it.
 const ARRIVING_BYTES: u64 = 32 * 1024 * 1024;
 /// For bodies that are worked on, in bytes, with all that is made of them.
 const WORK_BYTES: u64 = 64 * 1024 * 1024;
@@ -22,8 +20,6 @@ const WORK_BYTES: u64 = 64 * 1024 * 1024;
 const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 /// What is made of a body while it is worked on, in multiples of its size. JSON of short numbers takes more, texts less.
 const WORK_WEIGHT: u64 = 8;
-/// Bodies above [`SMALL_BODY_BYTES`] that one address may send at once: no more than half of what fits.
-const LARGE_BODIES_PER_CALLER: u32 = 16;
 /// Bodies unpacked at once. Each may take the largest window of its coding.
 const UNPACKING: usize = 4;
 /// Unit of the budgets, in bytes.
@@ -32,23 +28,40 @@ const UNIT: u64 = 1024;
 /// The budgets of one server.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    pub(super) arriving: Budget,
     pub(super) answers: Budget,
-    pub(super) large: Counted<Caller>,
     pub(super) unpacking: Semaphore,
+    arriving: Budget,
+    arriving_by_caller: Counted<Caller>,
     work: Budget,
+}
+
+/// What the part of a body that came may take.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    all: Held,
+    by_caller: Option<Place<Caller>>,
 }
 
 impl Memory {
     pub(super) fn new(config: &ServerConfig) -> Self {
         let largest = config.max_request_bytes.saturating_mul(WORK_WEIGHT);
+        let arriving = Budget::new(ARRIVING_BYTES.max(config.max_wire_bytes.saturating_mul(2)));
         Self {
-            arriving: Budget::new(ARRIVING_BYTES.max(config.max_wire_bytes.saturating_mul(2))),
             answers: Budget::new(ANSWER_BYTES),
-            large: Counted::new(LARGE_BODIES_PER_CALLER),
+            arriving_by_caller: Counted::new(arriving.units / 2),
+            arriving,
             unpacking: Semaphore::new(UNPACKING),
             work: Budget::new(WORK_BYTES.max(largest)),
         }
+    }
+
+    /// Room for another part of a body, if there is.
+    pub(super) fn arriving(&self, caller: Option<Caller>, bytes: u64) -> Option<Arrived> {
+        let by_caller = match caller {
+            Some(caller) => Some(self.arriving_by_caller.take(caller, self.arriving.units(bytes))?),
+            None => None,
+        };
+        Some(Arrived { all: self.arriving.take(bytes)?, by_caller })
     }
 
     /// Waits until there is room for working on a body of this size.
@@ -68,10 +81,14 @@ pub(super) struct Budget {
 #[derive(Debug)]
 pub(crate) struct Held(OwnedSemaphorePermit);
 
-impl Held {
-    /// Takes over what the other holds.
+impl Arrived {
+    /// Takes over what another part of the same body may take.
     pub(super) fn add(&mut self, other: Self) {
-        self.0.merge(other.0);
+        self.all.0.merge(other.all.0);
+        match (&mut self.by_caller, other.by_caller) {
+            (Some(mine), Some(other)) => mine.add(other),
+            (mine, other) => *mine = mine.take().or(other),
+        }
     }
 }
 
@@ -105,10 +122,9 @@ mod tests {
     #[test]
     fn what_is_held_is_gone_until_it_is_given_back() {
         let budget = Budget::new(10 * UNIT);
-        let mut first = budget.take(4 * UNIT).unwrap();
-        first.add(budget.take(UNIT + 1).unwrap());
+        let held = (budget.take(4 * UNIT).unwrap(), budget.take(UNIT + 1).unwrap());
         assert!(budget.take(5 * UNIT).is_none());
-        drop(first);
+        drop(held);
         assert!(budget.take(10 * UNIT).is_some());
     }
 
@@ -119,5 +135,18 @@ mod tests {
         assert!(budget.wait(1, Duration::from_secs(1)).await.is_none());
         drop(all);
         assert!(budget.take(1).is_some());
+    }
+
+    #[test]
+    fn one_caller_gets_half_of_what_may_arrive() {
+        let memory = Memory::new(&ServerConfig::default());
+        let caller = |n: u8| Some(Caller::from(std::net::IpAddr::from([10, 0, 0, n])));
+        let mut first = memory.arriving(caller(1), ARRIVING_BYTES / 4).unwrap();
+        first.add(memory.arriving(caller(1), ARRIVING_BYTES / 4).unwrap());
+        assert!(memory.arriving(caller(1), 1).is_none());
+        let second = memory.arriving(caller(2), ARRIVING_BYTES / 2).unwrap();
+        assert!(memory.arriving(caller(3), 1).is_none(), "now all of it is taken");
+        drop((first, second));
+        assert!(memory.arriving(caller(1), ARRIVING_BYTES / 2).is_some());
     }
 }

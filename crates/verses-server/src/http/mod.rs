@@ -1,5 +1,6 @@
 //! The HTTP edge: routes, what they share, and the order of the layers. What requests mean is in `service` and `auth`.
 
+mod admit;
 mod auth_routes;
 mod body;
 mod events;
@@ -36,6 +37,7 @@ use crate::tasks::Tasks;
 
 pub(crate) use self::layers::{GoesOn, allow_options};
 
+use self::admit::Admission;
 use self::events::Hub;
 use self::layers::Layers;
 use self::memory::Memory;
@@ -79,7 +81,13 @@ pub(crate) fn router<S: Storage>(
         poked.poke(user);
         others.announce(user);
     }));
-    let layers = Arc::new(Layers { metrics: Metrics::new(), memory: Memory::new(config), tasks, config: config.clone() });
+    let layers = Arc::new(Layers {
+        metrics: Metrics::new(),
+        memory: Memory::new(config),
+        admission: Admission::new(config),
+        tasks,
+        config: config.clone(),
+    });
     let state = Arc::new(AppState {
         service,
         auth,
@@ -108,9 +116,11 @@ pub(crate) fn router<S: Storage>(
         .with_state(state)
         .layer(from_fn_with_state(Arc::clone(&layers), layers::guard))
         .layer(from_fn_with_state(Arc::clone(&layers), intake::watch))
+        .layer(from_fn_with_state(Arc::clone(&layers), admit::admit))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
         .layer(from_fn_with_state(layers, layers::cors))
+        .layer(from_fn(layers::identify))
 }
 
 /// Tells the time, in milliseconds since the epoch. A simulation has its own.

@@ -209,7 +209,8 @@ mod tests {
         let start = Instant::now();
         let activity = Activity::new(PATIENCE, start);
         let stream = activity.request(true, start);
-        let (_second, _third) = (activity.request(true, start + seconds(5)), activity.request(true, start + seconds(9)));
+        let (_second, _third) =
+            (activity.request(true, start + seconds(5)), activity.request(true, start + seconds(9)));
         stream.goes_on();
         assert_eq!(activity.deadline(), Some((start + seconds(605), Then::Cut)));
         drop((_second, _third));
