@@ -15,3 +15,17 @@ impl From<IpAddr> for Caller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_network_is_one_caller_and_each_ipv4_address_another() {
+        let caller = |text: &str| Caller::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(caller("2001:db8:1:2::3"), caller("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(caller("2001:db8:1:2::3"), caller("2001:db8:1:3::3"));
+        assert_ne!(caller("203.0.113.5"), caller("203.0.113.6"));
+        assert_eq!(caller("203.0.113.5"), caller("::ffff:203.0.113.5"));
+    }
+}

@@ -4,6 +4,8 @@ use verses_protocol::{
     DEFAULT_MAX_CHANGES, DEFAULT_MAX_OPERATIONS, DEFAULT_MAX_REQUEST_BYTES, DEFAULT_MAX_WIRE_BYTES, Limits,
 };
 
+use crate::proxy::{ForwardedHeader, TrustedProxies};
+
 /// Shortest secret that may sign tokens, in bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
 
@@ -30,6 +32,12 @@ pub struct ServerConfig {
     pub max_changes: u32,
     /// Operations a user may send per minute.
     pub operations_per_minute: u32,
+    /// Requests, and operations in them, from one address per minute (IPv6: one /64 network). Sign-in is counted apart.
+    pub requests_per_minute_per_address: u32,
+    /// Which hops before this server are proxies of ours.
+    pub behind_proxy: TrustedProxies,
+    /// The header in which they tell who is before them.
+    pub forwarded_header: ForwardedHeader,
     /// Attempts at sign-up and password sign-in from one address per minute.
     pub sign_ins_per_minute: u32,
     /// Life of an access token, seconds. Clients refresh 90 s before the end, so it must be longer.
@@ -80,6 +88,9 @@ impl Default for ServerConfig {
             max_wire_bytes: DEFAULT_MAX_WIRE_BYTES,
             max_changes: DEFAULT_MAX_CHANGES,
             operations_per_minute: 6_000,
+            requests_per_minute_per_address: 60_000,
+            behind_proxy: TrustedProxies::None,
+            forwarded_header: ForwardedHeader::XForwardedFor,
             sign_ins_per_minute: 60,
             token_life_seconds: 3_600,
             header_timeout_ms: 10_000,
@@ -142,6 +153,7 @@ impl ServerConfig {
             ("max_wire_bytes", self.max_wire_bytes, 1_024),
             ("max_changes", self.max_changes.into(), 1),
             ("operations_per_minute", self.operations_per_minute.into(), 1),
+            ("requests_per_minute_per_address", self.requests_per_minute_per_address.into(), 1),
             ("token_life_seconds", self.token_life_seconds, 1),
             ("header_timeout_ms", self.header_timeout_ms, 1),
             ("body_stall_timeout_ms", self.body_stall_timeout_ms, 1),

@@ -8,6 +8,7 @@ pub mod config;
 mod counted;
 mod guarded;
 mod http;
+pub mod proxy;
 mod serve;
 pub mod service;
 pub mod storage;

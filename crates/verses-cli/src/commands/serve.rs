@@ -95,6 +95,7 @@ impl LocalServer {
             database_url: format!("sqlite:{}", database.display()),
             // Whoever runs a demonstration or a benchmark does not want to be slowed down by a limit.
             operations_per_minute: 10_000_000,
+            requests_per_minute_per_address: 100_000_000,
             ..ServerConfig::default()
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listening on loopback")?;

@@ -92,7 +92,7 @@ async fn json_body<T: DeserializeOwned, S>(
 
 /// Guessing passwords and making accounts in masses is slowed down per address.
 fn limit_sign_ins<S: Storage>(state: &AppState<S>, address: SocketAddr, now: UnixMillis) -> Result<(), AuthError> {
-    match state.sign_ins.take(address.ip(), 1, now.0) {
+    match state.sign_ins.take(address.ip().into(), 1, now.0) {
         Taken::Left(_) => Ok(()),
         Taken::Wait(_) => Err(AuthError::RateLimited),
     }

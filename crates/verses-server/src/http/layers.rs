@@ -11,13 +11,16 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use verses_core::UnixMillis;
 use verses_protocol::auth::AUTH_PATH;
 use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
+use super::Clock;
 use super::admit::Admission;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::problem::Refusal;
+use super::rate::{Buckets, Taken};
 use crate::address::Caller;
 use crate::config::ServerConfig;
 use crate::tasks::Tasks;
@@ -27,27 +30,74 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID_BYTES: usize = 64;
 
 /// What the layers share.
-#[derive(Debug)]
 pub(crate) struct Layers {
     pub(crate) config: ServerConfig,
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
     pub(crate) admission: Admission,
     pub(crate) tasks: Tasks,
+    addresses: Buckets<Caller>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layers").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Layers {
+    pub(super) fn new(config: &ServerConfig, tasks: Tasks, clock: Clock) -> Self {
+        Self {
+            metrics: Metrics::new(),
+            memory: Memory::new(config),
+            admission: Admission::new(config),
+            tasks,
+            addresses: Buckets::new("address", config.requests_per_minute_per_address),
+            clock,
+            config: config.clone(),
+        }
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        (self.clock)()
+    }
+
+    /// Takes from the allowance of an address.
+    pub(super) fn take_of_address(&self, address: Option<Caller>, units: u64) -> Result<(), Refusal> {
+        let Some(address) = address else { return Ok(()) };
+        match self.addresses.take_telling(address, units, self.now().0) {
+            (Taken::Left(_), _) => Ok(()),
+            (Taken::Wait(seconds), told) => {
+                Err(Refusal::rate_limited(told, seconds, "requests and operations from one address"))
+            }
+        }
+    }
 }
 
 /// Says of an answer that it goes on until it ends by itself: no limit of time applies to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GoesOn;
 
-/// Says who asks, for everything that counts by address.
-pub(crate) async fn identify(mut request: Request, next: Next) -> Response {
+/// Says who asks, for everything that counts by address: whoever is behind the proxies that are trusted.
+pub(crate) async fn identify(State(shared): State<Arc<Layers>>, mut request: Request, next: Next) -> Response {
     // Only a router that is called without a socket has no address.
-    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
-        let caller = Caller::from(peer.ip());
-        request.extensions_mut().insert(caller);
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let config = &shared.config;
+        let client = config.behind_proxy.client(peer.ip(), request.headers(), config.forwarded_header);
+        let extensions = request.extensions_mut();
+        extensions.insert(Caller::from(client));
+        extensions.insert(ConnectInfo(SocketAddr::new(client, peer.port())));
     }
     next.run(request).await
+}
+
+/// So many requests from one address. Sign-in has its own limit, for a client that is told 429 there signs its user out.
+pub(crate) async fn rate(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
+    match shared.take_of_address(request.extensions().get::<Caller>().copied(), 1) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// Answers preflights and puts the CORS headers on every answer, errors included.

@@ -13,7 +13,6 @@ mod operations;
 mod problem;
 mod rate;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -29,6 +28,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use verses_core::UnixMillis;
 use verses_protocol::{CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATIONS_PATH};
 
+use crate::address::Caller;
 use crate::auth::Auth;
 use crate::config::ServerConfig;
 use crate::service::Service;
@@ -37,11 +37,8 @@ use crate::tasks::Tasks;
 
 pub(crate) use self::layers::{GoesOn, allow_options};
 
-use self::admit::Admission;
 use self::events::Hub;
 use self::layers::Layers;
-use self::memory::Memory;
-use self::metrics::Metrics;
 use self::problem::Refusal;
 use self::rate::Buckets;
 
@@ -54,10 +51,9 @@ pub(crate) struct AppState<S> {
     auth: Auth,
     hub: Hub,
     operations: Buckets<UserId>,
-    sign_ins: Buckets<IpAddr>,
+    sign_ins: Buckets<Caller>,
     layers: Arc<Layers>,
     stopping: watch::Receiver<bool>,
-    clock: Clock,
 }
 
 /// All routes over a service and accounts. `stopping` turns true when the server is asked to stop.
@@ -81,22 +77,15 @@ pub(crate) fn router<S: Storage>(
         poked.poke(user);
         others.announce(user);
     }));
-    let layers = Arc::new(Layers {
-        metrics: Metrics::new(),
-        memory: Memory::new(config),
-        admission: Admission::new(config),
-        tasks,
-        config: config.clone(),
-    });
+    let layers = Arc::new(Layers::new(config, tasks, clock));
     let state = Arc::new(AppState {
         service,
         auth,
         hub,
-        operations: Buckets::new(config.operations_per_minute),
-        sign_ins: Buckets::new(config.sign_ins_per_minute),
+        operations: Buckets::new("ops", config.operations_per_minute),
+        sign_ins: Buckets::new("sign-ins", config.sign_ins_per_minute),
         layers: Arc::clone(&layers),
         stopping,
-        clock,
     });
     let compressed = SizeAbove::new(COMPRESS_FROM_BYTES).and(NotForContentType::SSE);
     Router::new()
@@ -105,6 +94,7 @@ pub(crate) fn router<S: Storage>(
         .route(LIMITS_PATH, get(operations::limits::<S>))
         .route(EVENTS_PATH, get(operations::events::<S>))
         .layer(from_fn(layers::protocol))
+        .layer(from_fn_with_state(Arc::clone(&layers), layers::rate))
         .merge(auth_routes::routes::<S>())
         .route("/health", get(health))
         .route("/ready", get(ready::<S>))
@@ -119,8 +109,8 @@ pub(crate) fn router<S: Storage>(
         .layer(from_fn_with_state(Arc::clone(&layers), admit::admit))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
-        .layer(from_fn_with_state(layers, layers::cors))
-        .layer(from_fn(layers::identify))
+        .layer(from_fn_with_state(Arc::clone(&layers), layers::cors))
+        .layer(from_fn_with_state(layers, layers::identify))
 }
 
 /// Tells the time, in milliseconds since the epoch. A simulation has its own.
@@ -136,7 +126,7 @@ pub(crate) fn system_clock() -> Clock {
 
 impl<S> AppState<S> {
     fn now(&self) -> UnixMillis {
-        (self.clock)()
+        self.layers.now()
     }
 }
 

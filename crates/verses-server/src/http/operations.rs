@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,9 +20,10 @@ use super::memory::SMALL_ANSWER_BYTES;
 use super::problem::Refusal;
 use super::rate::Taken;
 use super::{AppState, bearer, json};
+use crate::address::Caller;
 use crate::auth::{AuthError, Verified};
 use crate::guarded::Guarded;
-use crate::storage::Storage;
+use crate::storage::{Storage, UserId};
 
 /// When to try again to open a stream of pokes, in seconds.
 const STREAM_RETRY_SECONDS: u64 = 30;
@@ -45,9 +46,17 @@ async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<
     })
 }
 
+/// Whose allowances a request takes from.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    user: UserId,
+    address: Option<Caller>,
+}
+
 /// `POST /functions/v1/verse-operations`
 pub(super) async fn operations<S: Storage>(
     State(state): Shared<S>,
+    address: Option<Extension<Caller>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
@@ -55,8 +64,9 @@ pub(super) async fn operations<S: Storage>(
     let bytes = body::read(&state.layers, &headers, body, Caps::of(&state.layers.config)).await?;
     body::check_depth(&bytes)?;
     let request = object(&bytes)?;
+    let asker = Asker { user: caller.user, address: address.map(|Extension(address)| address) };
     let worker = Arc::clone(&state);
-    in_time(&state.layers, async move { answer(&worker, &caller, &bytes, request).await }).await
+    in_time(&state.layers, async move { answer(&worker, asker, &bytes, request).await }).await
 }
 
 /// Does work that must not stop half-told when the client goes away or the time is up: it runs to its end on a task of
@@ -79,14 +89,14 @@ async fn in_time(
 
 async fn answer<S: Storage>(
     state: &AppState<S>,
-    caller: &Verified,
+    asker: Asker,
     bytes: &[u8],
     request: Map<String, Value>,
 ) -> Result<Response, Refusal> {
     let named = request.get("operation").and_then(Value::as_str).map(str::to_owned);
     match named.as_deref() {
-        Some("batch") => batch(state, caller, bytes).await,
-        Some(kind) => single(state, caller, kind, request).await,
+        Some("batch") => batch(state, asker, bytes).await,
+        Some(kind) => single(state, asker, kind, request).await,
         None => {
             let text = "\"operation\" is missing: write batch, lookup, create, record_review, update_profile, archive_verse, restore_verse or set_phase";
             Err(Refusal::new(ErrorCode::MalformedRequest, text))
@@ -100,7 +110,7 @@ fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
     serde_json::from_slice(bytes).map_err(malformed)
 }
 
-async fn batch<S: Storage>(state: &AppState<S>, caller: &Verified, bytes: &[u8]) -> Result<Response, Refusal> {
+async fn batch<S: Storage>(state: &AppState<S>, asker: Asker, bytes: &[u8]) -> Result<Response, Refusal> {
     let malformed = |e: serde_json::Error| {
         let text = format!(
             "the batch is not of the expected shape: {e}. It needs batchId and operations [{{id, type, data}}]"
@@ -112,10 +122,10 @@ async fn batch<S: Storage>(state: &AppState<S>, caller: &Verified, bytes: &[u8])
     let max_operations = state.service.limits().max_operations;
     // A batch that is refused for its size costs nothing: the client splits it and sends the parts at once.
     let counted = if kinds.len() > max_operations as usize { 0 } else { kinds.len() };
-    let headers = take(state, caller, counted)?;
+    let headers = take(state, asker, counted)?;
     state.layers.metrics.batch(kinds.len());
     tracing::info!(batch.id = %request.batch_id, operations = kinds.len(), "batch");
-    let answer = state.service.batch(caller.user, state.now(), request).await.map_err(|error| {
+    let answer = state.service.batch(asker.user, state.now(), request).await.map_err(|error| {
         let refusal = Refusal::from(error);
         let told = (refusal.code == ErrorCode::TooManyOperations).then_some(max_operations);
         Refusal { max_operations: told, ..refusal }
@@ -146,11 +156,11 @@ async fn written(layers: &Layers, answer: &impl Serialize) -> Result<Response, R
 /// One operation: `{"operation", "id"?, "data": {...}}`, or with the fields of `data` beside `operation`.
 async fn single<S: Storage>(
     state: &AppState<S>,
-    caller: &Verified,
+    asker: Asker,
     kind: &str,
     mut request: Map<String, Value>,
 ) -> Result<Response, Refusal> {
-    let headers = take(state, caller, 1)?;
+    let headers = take(state, asker, 1)?;
     request.remove("operation");
     let id = match request.remove("id") {
         None | Some(Value::Null) => uuid::Uuid::new_v4().to_string(),
@@ -163,7 +173,7 @@ async fn single<S: Storage>(
     };
     let label = kind_label(kind);
     let operation = BatchOperation { id, kind: kind.to_owned(), data };
-    let result = state.service.operation(caller.user, state.now(), operation).await?;
+    let result = state.service.operation(asker.user, state.now(), operation).await?;
     state.layers.metrics.operation(label, outcome_label(&result));
     if result.success {
         let body = result.data.unwrap_or(Value::Null).to_string();
@@ -173,23 +183,19 @@ async fn single<S: Storage>(
     Err(Refusal::new(code, result.error.unwrap_or_else(|| "the operation was refused".to_owned())))
 }
 
-/// Takes operations from the user's allowance; gives the headers that tell what is left.
+/// Takes operations from the allowances of the address and of the user; gives the headers that tell what is left of the
+/// latter.
 fn take<S: Storage>(
     state: &AppState<S>,
-    caller: &Verified,
+    asker: Asker,
     operations: usize,
 ) -> Result<[(HeaderName, HeaderValue); 2], Refusal> {
-    let size = state.operations.size();
-    let header = |text: String| HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""));
-    match state.operations.take(caller.user, operations as u64, state.now().0) {
-        Taken::Left(left) => Ok([
-            (HeaderName::from_static("ratelimit-policy"), header(format!("\"ops\";q={size};w=60"))),
-            (HeaderName::from_static("ratelimit"), header(format!("\"ops\";r={left}"))),
-        ]),
-        Taken::Wait(seconds) => {
-            let text = format!("more than {size} operations a minute: wait {seconds} s and send the same again");
-            Err(Refusal { retry_after_seconds: Some(seconds), ..Refusal::new(ErrorCode::RateLimited, text) })
-        }
+    let (units, now) = (operations as u64, state.now());
+    state.layers.take_of_address(asker.address, units)?;
+    let (taken, told) = state.operations.take_telling(asker.user, units, now.0);
+    match taken {
+        Taken::Left(_) => Ok(told.headers()),
+        Taken::Wait(seconds) => Err(Refusal::rate_limited(told, seconds, "operations")),
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::address::Caller;
 use crate::config::ServerConfig;
 use crate::counted::{self, Counted};
+use crate::proxy::TrustedProxies;
 
 /// How long to wait when the system has no connection to give.
 const OUT_OF_HANDLES: Duration = Duration::from_millis(50);
@@ -27,19 +28,22 @@ const KEEP_ALIVE_TRIES: u32 = 4;
 pub(super) struct Places {
     all: Arc<Semaphore>,
     by_caller: Counted<Caller>,
+    proxies: TrustedProxies,
 }
 
 /// A connection's place. It is free again when this is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     _all: Option<OwnedSemaphorePermit>,
-    _caller: counted::Place<Caller>,
+    /// None for a proxy: behind it there are many.
+    _caller: Option<counted::Place<Caller>>,
 }
 
 impl Places {
     pub(super) fn new(config: &ServerConfig) -> Self {
         let all = Arc::new(Semaphore::new(config.max_connections as usize));
-        Self { all, by_caller: Counted::new(config.max_connections_per_address) }
+        let by_caller = Counted::new(config.max_connections_per_address);
+        Self { all, by_caller, proxies: config.behind_proxy.clone() }
     }
 
     /// The next connection, once there is a place for it.
@@ -49,7 +53,10 @@ impl Places {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    let Some(caller) = self.by_caller.enter(address.ip().into()) else { continue };
+                    let caller = self.by_caller.enter(address.ip().into());
+                    if caller.is_none() && !self.proxies.is_proxy(address.ip()) {
+                        continue;
+                    }
                     // A connection without these options still works.
                     if let Err(error) = set_options(&stream) {
                         tracing::debug!(%error, "a connection keeps the system's options");
