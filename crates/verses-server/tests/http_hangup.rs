@@ -9,13 +9,11 @@ mod raw;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use http::{ALICE, EVENTS, OPERATIONS, batch, config, serve_app, token};
+use http::{ALICE, EVENTS, OPERATIONS, batch, config, start_over, token};
 use raw::{PATIENCE, say};
 use serde_json::json;
 use tokio::sync::Notify;
-use verses_core::{CardEvent, UnixMillis, Verse, VerseId};
-use verses_server::App;
-use verses_server::auth::AuthBackend;
+use verses_core::{CardEvent, Verse, VerseId};
 use verses_server::storage::memory::MemoryStorage;
 use verses_server::storage::{Decision, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted};
 
@@ -72,9 +70,8 @@ impl Storage for Gate {
 #[tokio::test]
 async fn what_was_committed_is_told_though_its_sender_hung_up() {
     let gate = Gate { inner: MemoryStorage::new(), committed: Arc::default(), go_on: Arc::default() };
-    let clock = Arc::new(|| UnixMillis(i64::try_from(http::seconds()).unwrap() * 1_000));
-    let app = App::over(config(), gate.clone(), AuthBackend::memory(), clock).await.unwrap();
-    let server = serve_app(app).await;
+
+    let server = start_over(config(), gate.clone()).await;
     let mut other_device = server.request("GET", EVENTS).bearer_auth(token(ALICE)).send().await.unwrap();
     let body = batch(&json!([{ "id": "c", "type": "create", "data": { "reference": "John 3:16" } }])).to_string();
     let head = format!(
