@@ -1,6 +1,10 @@
 //! What can be typed: commands, flags and environment variables. What they do is in `commands`.
 
+mod serve;
+
 use std::path::PathBuf;
+
+pub use self::serve::{ForwardedHeaderArg, ServeArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -317,38 +321,6 @@ pub struct LogoutArgs {
     /// On all devices
     #[arg(long)]
     pub everywhere: bool,
-}
-
-/// `verses serve`
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Address to listen on; port 0 takes any free one
-    #[arg(long, env = "VERSES_LISTEN", default_value = "127.0.0.1:54321", value_name = "ADDRESS")]
-    pub listen: String,
-    /// sqlite:FILE, or memory: (nothing is kept)
-    #[arg(long, env = "VERSES_DATABASE_URL", default_value = "sqlite:verses.db", value_name = "URL")]
-    pub database: String,
-    /// Secret that signs tokens (HS256), at least 32 bytes [default: made at first start and kept in the database]
-    #[arg(long, env = "VERSES_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub jwt_secret: Option<String>,
-    /// Key of the ESV API; without it KJV and WEB are offered
-    #[arg(long, env = "VERSES_ESV_API_KEY", value_name = "KEY", hide_env_values = true)]
-    pub esv_api_key: Option<String>,
-    /// Where the ESV API is
-    #[arg(long, env = "VERSES_ESV_API_URL", default_value = "https://api.esv.org", value_name = "URL", hide = true)]
-    pub esv_api_url: String,
-    /// Web origins that may call, separated by commas; * allows all
-    #[arg(long, env = "VERSES_ALLOWED_ORIGINS", default_value = "*", value_name = "ORIGINS")]
-    pub allowed_origins: String,
-    /// Most operations in one batch
-    #[arg(long, env = "VERSES_MAX_OPERATIONS", value_name = "N")]
-    pub max_operations: Option<u32>,
-    /// Operations a user may send per minute
-    #[arg(long, env = "VERSES_OPERATIONS_PER_MINUTE", value_name = "N")]
-    pub operations_per_minute: Option<u32>,
-    /// Life of access tokens, seconds
-    #[arg(long, env = "VERSES_TOKEN_LIFE_SECONDS", value_name = "N", hide = true)]
-    pub token_life_seconds: Option<u64>,
 }
 
 /// `verses demo`

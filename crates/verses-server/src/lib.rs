@@ -17,4 +17,4 @@ pub mod texts;
 
 pub use config::ServerConfig;
 pub use http::Clock;
-pub use serve::{App, OpenError, serve};
+pub use serve::{App, OpenError, Tls, TlsError, serve};

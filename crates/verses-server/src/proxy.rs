@@ -139,6 +139,12 @@ impl TrustedProxies {
         Ok(Self::Networks(networks))
     }
 
+    /// Whether there are any.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
     /// Whether a connection from this address is one of a proxy.
     #[must_use]
     pub fn is_proxy(&self, peer: IpAddr) -> bool {

@@ -3,8 +3,10 @@
 
 mod activity;
 mod connection;
+mod listen;
 mod places;
 mod stream;
+mod tls;
 
 use std::io;
 use std::path::Path;
@@ -15,8 +17,9 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use self::connection::Connections;
+use self::connection::{Connections, Peer};
 use self::places::Places;
+pub use self::tls::{Tls, TlsError};
 use crate::auth::{Auth, AuthBackend, AuthError};
 use crate::config::{ConfigError, ServerConfig};
 use crate::http::{self, Clock};
@@ -33,6 +36,7 @@ pub struct App {
     router: Router,
     stopping: watch::Sender<bool>,
     tasks: Tasks,
+    tls: Option<Tls>,
     config: ServerConfig,
 }
 
@@ -51,6 +55,9 @@ pub enum OpenError {
     /// The ESV API's settings.
     #[error(transparent)]
     Esv(#[from] EsvConfigError),
+    /// The files for TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl App {
@@ -91,7 +98,8 @@ impl App {
         let (stopping, stopped) = watch::channel(false);
         let tasks = Tasks::default();
         let router = http::router(&config, service, auth, stopped, tasks.clone(), clock);
-        Ok(Self { router, stopping, tasks, config })
+        let tls = config.tls.as_ref().map(Tls::open).transpose()?;
+        Ok(Self { router, stopping, tasks, tls, config })
     }
 }
 
@@ -100,15 +108,35 @@ impl App {
     pub fn router(&self) -> Router {
         self.router.clone()
     }
+
+    /// The certificate in use, to be read again on request. By itself it is looked at every half minute.
+    pub fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
+    }
 }
 
 /// Serves until `shutdown` completes, then finishes what is in flight, for a bounded time. When this returns, nothing of
 /// the server runs any more.
 ///
 /// # Errors
-/// None after the listener is bound: a connection that fails ends alone.
+/// When the listener's address must not be listened on in plain HTTP
+/// ([`may_listen_on`](crate::ServerConfig::may_listen_on)). A connection that fails ends alone.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
-    let App { router, stopping, tasks, config } = app;
+    let App { router, stopping, tasks, tls, config } = app;
+    let address = listener.local_addr()?;
+    config.may_listen_on(address).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    if config.can_be_overheard(address) && !config.behind_proxy.is_some() {
+        tracing::warn!(%address, "plain HTTP: whoever is on this network can read passwords and tokens");
+    }
+    if let Some(tls) = tls.clone() {
+        let (followed, mut stopped) = (tls.follow(), stopping.subscribe());
+        drop(tasks.spawn(async move {
+            tokio::select! {
+                () = followed => {}
+                _ = stopped.changed() => {}
+            }
+        }));
+    }
     let connections = Arc::new(Connections::new(router, &config, tasks.clone()));
     let places = Places::new(&config);
     tokio::pin!(shutdown);
@@ -117,10 +145,13 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
             () = &mut shutdown => break,
             accepted = places.accept(&listener) => accepted,
         };
-        let (connections, stopped) = (Arc::clone(&connections), stopping.subscribe());
+        let (connections, tls, stopped) = (Arc::clone(&connections), tls.clone(), stopping.subscribe());
         drop(tasks.spawn(async move {
             let _place = place;
-            connections.run(stream, address, stopped).await;
+            match tls {
+                Some(tls) => connections.run_tls(&tls, stream, address, stopped).await,
+                None => connections.run(stream, Peer { address, secure: false }, stopped).await,
+            }
         }));
     }
     drop(listener);

@@ -10,14 +10,13 @@ mod raw;
 use std::time::Duration;
 
 use http::{ALICE, EVENTS, OPERATIONS, config, start_with, token};
-use raw::{PATIENCE, PREFACE, SETTINGS, exchange, head, rest, say};
+use raw::{HEALTH, PATIENCE, PREFACE, SETTINGS, exchange, head, rest, say};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use verses_server::ServerConfig;
 
 /// A setting that does not end anything within a test.
 const LONG_MS: u64 = 3_600_000;
-const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
 
 /// Every limit of time is long, but for those a test sets.
 fn patient() -> ServerConfig {

@@ -8,9 +8,11 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use verses_server::{App, ServerConfig};
+use verses_server::config::TlsFiles;
+use verses_server::proxy::{ForwardedHeader, TrustedProxies};
+use verses_server::{App, ServerConfig, Tls};
 
-use crate::args::ServeArgs;
+use crate::args::{ForwardedHeaderArg, ServeArgs};
 use crate::exit::{CliError, ExitStatus};
 use crate::output::Printer;
 
@@ -20,7 +22,7 @@ pub const SERVER_FILE: &str = "server.sqlite";
 /// `verses serve`
 ///
 /// # Errors
-/// A usage error for settings that make no sense; when the address or the database cannot be had.
+/// A usage error for settings that make no sense; when the address, a file or the database cannot be had.
 pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliError> {
     log_to_stderr(printer);
     let config = config(args)?;
@@ -28,8 +30,13 @@ pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliEr
         .await
         .with_context(|| format!("listening on {} (is it taken? another port: --listen 127.0.0.1:0)", args.listen))?;
     let address = listener.local_addr().context("reading the address")?;
-    let app = App::open(config).await.with_context(|| format!("opening {}", args.database))?;
-    let url = format!("http://{address}");
+    config.may_listen_on(address).map_err(|e| CliError::Usage(e.to_string()))?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    let app = App::open(config).await.context("starting the server")?;
+    if let Some(tls) = app.tls() {
+        reload_on_hangup(tls)?;
+    }
+    let url = format!("{scheme}://{address}");
     printer.result(&serde_json::json!({ "url": url }), || format!("Verses is ready at {url}"))?;
     verses_server::serve(listener, app, stop_signal()).await.context("serving")?;
     Ok(ExitStatus::Done)
@@ -37,16 +44,73 @@ pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliEr
 
 fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
     let mut config = ServerConfig { database_url: args.database.clone(), ..ServerConfig::default() };
-    config.jwt_secret = args.jwt_secret.clone();
-    config.esv_api_key = args.esv_api_key.clone();
+    config.jwt_secret =
+        secret("jwt-secret", "VERSES_JWT_SECRET", args.jwt_secret.as_ref(), args.jwt_secret_file.as_deref())?;
+    config.esv_api_key =
+        secret("esv-api-key", "VERSES_ESV_API_KEY", args.esv_api_key.as_ref(), args.esv_api_key_file.as_deref())?;
     config.esv_api_url = args.esv_api_url.clone();
+    if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        config.tls = Some(TlsFiles { cert: cert.clone(), key: key.clone() });
+    }
+    config.behind_proxy = TrustedProxies::parse(args.behind_proxy.iter().map(String::as_str))
+        .map_err(|e| CliError::Usage(format!("--behind-proxy: {e}")))?;
+    config.forwarded_header = match args.forwarded_header {
+        ForwardedHeaderArg::XForwardedFor => ForwardedHeader::XForwardedFor,
+        ForwardedHeaderArg::Forwarded => ForwardedHeader::Forwarded,
+    };
     config.allowed_origins =
         args.allowed_origins.split(',').map(|o| o.trim().to_owned()).filter(|o| !o.is_empty()).collect();
-    config.max_operations = args.max_operations.unwrap_or(config.max_operations);
-    config.operations_per_minute = args.operations_per_minute.unwrap_or(config.operations_per_minute);
+    let or = |given: Option<u32>, default: &mut u32| *default = given.unwrap_or(*default);
+    or(args.max_operations, &mut config.max_operations);
+    or(args.operations_per_minute, &mut config.operations_per_minute);
+    or(args.requests_per_minute_per_address, &mut config.requests_per_minute_per_address);
+    or(args.sign_ins_per_minute, &mut config.sign_ins_per_minute);
+    or(args.max_connections, &mut config.max_connections);
+    or(args.max_connections_per_address, &mut config.max_connections_per_address);
     config.token_life_seconds = args.token_life_seconds.unwrap_or(config.token_life_seconds);
     config.validate().map_err(|e| CliError::Usage(e.to_string()))?;
     Ok(config)
+}
+
+/// A secret, from its file or from the environment. What was typed is refused: lists of processes and histories of shells
+/// show it.
+fn secret(flag: &str, variable: &str, typed: Option<&String>, file: Option<&Path>) -> Result<Option<String>, CliError> {
+    if typed.is_some() {
+        let text = format!(
+            "--{flag} shows the secret to everybody who can list processes: write it to a file (--{flag}-file FILE) or \
+             into the environment ({variable})"
+        );
+        return Err(CliError::Usage(text));
+    }
+    let in_environment = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    let Some(file) = file else { return Ok(in_environment) };
+    if in_environment.is_some() {
+        return Err(CliError::Usage(format!("there is both --{flag}-file and {variable}: leave one out")));
+    }
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading --{flag}-file {}", file.display()))?;
+    let value = text.trim_end_matches(['\r', '\n']);
+    if value.is_empty() {
+        return Err(CliError::Usage(format!("--{flag}-file {}: the file is empty", file.display())));
+    }
+    Ok(Some(value.to_owned()))
+}
+
+/// Reads the certificate again when SIGHUP comes.
+fn reload_on_hangup(tls: Tls) -> Result<(), CliError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangups = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
+        drop(tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                // What came of it is in the log.
+                drop(tls.reload());
+            }
+        }));
+    }
+    #[cfg(not(unix))]
+    drop(tls);
+    Ok(())
 }
 
 fn log_to_stderr(printer: Printer) {

@@ -11,4 +11,5 @@ mod delivery;
 mod failures;
 mod processes;
 mod recovery;
+mod serving;
 mod wire;

@@ -1,13 +1,13 @@
-//! What happens around every request: CORS on every answer, an id, the protocol version, a time limit, a panic that
-//! becomes an answer, counting and logging, headers for safety.
+//! What happens around every request: who asks, an id, the protocol version, a time limit, a panic that becomes an answer,
+//! counting and logging, headers for safety. CORS is in `cors`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::{ALLOW, HeaderName, ORIGIN, VARY};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::header::{ALLOW, CACHE_CONTROL, HeaderName, STRICT_TRANSPORT_SECURITY};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -100,44 +100,29 @@ pub(crate) async fn rate(State(shared): State<Arc<Layers>>, request: Request, ne
     }
 }
 
-/// Answers preflights and puts the CORS headers on every answer, errors included.
-pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
-    let headers = response.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let Some(allowed) = allowed_origin(&shared.config.allowed_origins, origin.as_ref()) {
-        for (name, value) in [
-            ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
-            (
-                "access-control-allow-headers",
-                "authorization, apikey, content-type, content-encoding, x-client-info, x-supabase-api-version, x-region, \
-                 x-retry-count, idempotency-key, prefer, traceparent, tracestate, baggage, x-request-id, verses-protocol",
-            ),
-            ("access-control-max-age", "7200"),
-            (
-                "access-control-expose-headers",
-                "x-supabase-api-version, x-sb-error-code, sb-error-code, x-relay-error, retry-after, ratelimit, \
-                 ratelimit-policy, x-request-id, date",
-            ),
-        ] {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        headers.insert(HeaderName::from_static("access-control-allow-origin"), allowed);
-    }
-    response
-}
+/// Says of a request that it came over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Secure;
 
-fn allowed_origin(allowed: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-    if allowed.iter().any(|a| a == "*") {
-        return Some(HeaderValue::from_static("*"));
+/// Headers for safety on every answer: nothing here is a page, and nothing of it belongs into one.
+pub(crate) async fn protect(request: Request, next: Next) -> Response {
+    let secure = request.extensions().get::<Secure>().is_some();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+        ("referrer-policy", "no-referrer"),
+        // Pages that call with CORS are not concerned; those that embed an answer get none.
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    let origin = origin?;
-    allowed.iter().any(|a| a.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+    if secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Gives the request an id, counts it, logs it, and sets the headers every answer has.
@@ -160,10 +145,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Requ
     } else {
         tracing::info!(request.id = id_text, %method, route = path, status, duration_ms, "request");
     }
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 

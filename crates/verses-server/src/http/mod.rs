@@ -3,6 +3,7 @@
 mod admit;
 mod auth_routes;
 mod body;
+mod cors;
 mod events;
 mod intake;
 mod layers;
@@ -35,7 +36,7 @@ use crate::service::Service;
 use crate::storage::{Poke, Storage, UserId};
 use crate::tasks::Tasks;
 
-pub(crate) use self::layers::{GoesOn, allow_options};
+pub(crate) use self::layers::{GoesOn, Secure, allow_options};
 
 use self::events::Hub;
 use self::layers::Layers;
@@ -44,6 +45,9 @@ use self::rate::Buckets;
 
 /// Answers smaller than this are not compressed, in bytes.
 const COMPRESS_FROM_BYTES: u64 = 1_024;
+
+/// Longest part of a path in a message, in characters.
+const MAX_SHOWN_PATH: usize = 200;
 
 /// What the handlers share.
 pub(crate) struct AppState<S> {
@@ -109,7 +113,8 @@ pub(crate) fn router<S: Storage>(
         .layer(from_fn_with_state(Arc::clone(&layers), admit::admit))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
-        .layer(from_fn_with_state(Arc::clone(&layers), layers::cors))
+        .layer(from_fn_with_state(Arc::clone(&layers), cors::cors))
+        .layer(from_fn(layers::protect))
         .layer(from_fn_with_state(layers, layers::identify))
 }
 
@@ -170,12 +175,17 @@ async fn home() -> &'static str {
     "Verses is running.\n\nIts interface is described at /openapi.json. From a terminal: verses --help\n"
 }
 
+/// The beginning of a path, for messages.
+fn shown(uri: &Uri) -> String {
+    uri.path().chars().take(MAX_SHOWN_PATH).collect()
+}
+
 async fn not_found(uri: Uri) -> Refusal {
-    Refusal::new(ErrorCode::NotFound, format!("there is nothing at {}: see /openapi.json", uri.path()))
+    Refusal::new(ErrorCode::NotFound, format!("there is nothing at {}: see /openapi.json", shown(&uri)))
 }
 
 async fn method_not_allowed(uri: Uri) -> Refusal {
     // The router adds the header Allow.
-    let text = format!("{} does not take this method: see /openapi.json", uri.path());
+    let text = format!("{} does not take this method: see /openapi.json", shown(&uri));
     Refusal::new(ErrorCode::MethodNotAllowed, text)
 }

@@ -13,12 +13,14 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
 use super::activity::{self, Activity, Patience, Then};
 use super::stream::Watched;
+use super::tls::Tls;
 use crate::config::ServerConfig;
 use crate::guarded::Guarded;
 use crate::http;
@@ -39,6 +41,14 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// How often HTTP/2 asks whether the other side is still there, and how long it may take to say so.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_PATIENCE: Duration = Duration::from_secs(20);
+
+/// The other side of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    /// Whether TLS is spoken with it.
+    pub(super) secure: bool,
+}
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -69,8 +79,31 @@ impl Connections {
         Self { builder, router, patience: Patience::of(config), stall }
     }
 
+    /// Serves one connection of TLS. Whoever does not get through the handshake in the time of a head is let go, and so is
+    /// everybody who has not when the server stops.
+    pub(super) async fn run_tls(
+        &self,
+        tls: &Tls,
+        stream: TcpStream,
+        address: SocketAddr,
+        mut stopping: watch::Receiver<bool>,
+    ) {
+        let handshake = tls.accept(stream, self.patience.head);
+        let stream = tokio::select! {
+            done = handshake => match done {
+                Ok(stream) => stream,
+                Err(error) => {
+                    tracing::debug!(%error, "a handshake failed");
+                    return;
+                }
+            },
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        };
+        self.run(stream, Peer { address, secure: true }, stopping).await;
+    }
+
     /// Serves one connection until it ends, by itself or by one of its limits.
-    pub(super) async fn run<T>(&self, stream: T, peer: SocketAddr, mut stopping: watch::Receiver<bool>)
+    pub(super) async fn run<T>(&self, stream: T, peer: Peer, mut stopping: watch::Receiver<bool>)
     where
         T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -115,11 +148,14 @@ async fn due(activity: &Activity) -> Then {
 fn answer(
     router: &Router,
     activity: &Activity,
-    peer: SocketAddr,
+    peer: Peer,
     mut request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response<Guarded<activity::Request>>, Infallible>> + use<> {
     let guard = activity.request(request.version() == Version::HTTP_2, Instant::now());
-    request.extensions_mut().insert(ConnectInfo(peer));
+    request.extensions_mut().insert(ConnectInfo(peer.address));
+    if peer.secure {
+        request.extensions_mut().insert(http::Secure);
+    }
     let router = router.clone();
     async move {
         let response = http::allow_options(router.oneshot(request.map(Body::new)).await?);

@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 
 /// Far longer than anything here takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// A request that is always answered.
+pub(crate) const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
 /// What a client of HTTP/2 says first.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Its settings: none.
