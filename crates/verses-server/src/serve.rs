@@ -22,7 +22,8 @@ use self::places::Places;
 pub use self::tls::{Tls, TlsError};
 use crate::auth::{Auth, AuthBackend, AuthError};
 use crate::config::{ConfigError, ServerConfig};
-use crate::http::{self, Clock};
+use crate::http::{self, Clock, Layers, Limit};
+use crate::proxy::TrustedProxies;
 use crate::service::Service;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::sqlite::SqliteStorage;
@@ -34,8 +35,10 @@ use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
 #[derive(Debug)]
 pub struct App {
     router: Router,
+    metrics: Router,
+    metrics_listener: Option<TcpListener>,
+    layers: Arc<Layers>,
     stopping: watch::Sender<bool>,
-    tasks: Tasks,
     tls: Option<Tls>,
     config: ServerConfig,
 }
@@ -96,10 +99,9 @@ impl App {
         let service = Service::new(storage, texts, config.limits());
         let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
         let (stopping, stopped) = watch::channel(false);
-        let tasks = Tasks::default();
-        let router = http::router(&config, service, auth, stopped, tasks.clone(), clock);
         let tls = config.tls.as_ref().map(Tls::open).transpose()?;
-        Ok(Self { router, stopping, tasks, tls, config })
+        let http::Built { router, metrics, layers } = http::build(&config, service, auth, stopped, clock);
+        Ok(Self { router, metrics, metrics_listener: None, layers, stopping, tls, config })
     }
 }
 
@@ -107,6 +109,12 @@ impl App {
     /// The routes, to be called without a socket.
     pub fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// Serves the metrics as well, at `/metrics` of this listener and nowhere else, in plain HTTP and to whoever asks.
+    #[must_use]
+    pub fn metrics_on(self, listener: TcpListener) -> Self {
+        Self { metrics_listener: Some(listener), ..self }
     }
 
     /// The certificate in use, to be read again on request. By itself it is looked at every half minute.
@@ -122,45 +130,90 @@ impl App {
 /// When the listener's address must not be listened on in plain HTTP
 /// ([`may_listen_on`](crate::ServerConfig::may_listen_on)). A connection that fails ends alone.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
-    let App { router, stopping, tasks, tls, config } = app;
+    let App { router, metrics, metrics_listener, layers, stopping, tls, config } = app;
     let address = listener.local_addr()?;
     config.may_listen_on(address).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     if config.can_be_overheard(address) && !config.behind_proxy.is_some() {
         tracing::warn!(%address, "plain HTTP: whoever is on this network can read passwords and tokens");
     }
+    let tasks = layers.tasks.clone();
+    run_aside(&tasks, &stopping, fold(Arc::clone(&layers)));
     if let Some(tls) = tls.clone() {
-        let (followed, mut stopped) = (tls.follow(), stopping.subscribe());
-        drop(tasks.spawn(async move {
-            tokio::select! {
-                () = followed => {}
-                _ = stopped.changed() => {}
-            }
-        }));
+        run_aside(&tasks, &stopping, tls.follow());
+    }
+    if let Some(listener) = metrics_listener {
+        let connections = Arc::new(Connections::new(metrics, &config, tasks.clone()));
+        let places = Places::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, TrustedProxies::None);
+        let door = Door { listener, places, connections, tls: None, layers: Arc::clone(&layers) };
+        let stopped = stopping.subscribe();
+        run_aside(&tasks, &stopping, async move { door.let_in(&stopped).await });
     }
     let connections = Arc::new(Connections::new(router, &config, tasks.clone()));
-    let places = Places::new(&config);
-    tokio::pin!(shutdown);
-    loop {
-        let (stream, address, place) = tokio::select! {
-            () = &mut shutdown => break,
-            accepted = places.accept(&listener) => accepted,
-        };
-        let (connections, tls, stopped) = (Arc::clone(&connections), tls.clone(), stopping.subscribe());
-        drop(tasks.spawn(async move {
-            let _place = place;
-            match tls {
-                Some(tls) => connections.run_tls(&tls, stream, address, stopped).await,
-                None => connections.run(stream, Peer { address, secure: false }, stopped).await,
-            }
-        }));
+    let places = Places::new(config.max_connections, config.max_connections_per_address, config.behind_proxy.clone());
+    let door = Door { listener, places, connections, tls, layers };
+    let stopped = stopping.subscribe();
+    tokio::select! {
+        () = shutdown => {}
+        () = door.let_in(&stopped) => {}
     }
-    drop(listener);
+    drop(door);
     stopping.send_replace(true);
     if tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), tasks.finished()).await.is_err() {
         tracing::warn!(left = tasks.len(), "stopped before everything in flight was finished");
         tasks.end().await;
     }
     Ok(())
+}
+
+/// Connections to the metrics at once.
+const METRICS_CONNECTIONS: u32 = 32;
+
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    places: Places,
+    connections: Arc<Connections>,
+    tls: Option<Tls>,
+    layers: Arc<Layers>,
+}
+
+impl Door {
+    /// Takes connections and serves each on a task of its own. Never ends.
+    async fn let_in(&self, stopped: &watch::Receiver<bool>) {
+        let metrics = &self.layers.metrics;
+        loop {
+            let accepted = self.places.accept(&self.listener, || metrics.limited(Limit::Connections)).await;
+            let (stream, address, place) = accepted;
+            let (connections, tls, stopped) = (Arc::clone(&self.connections), self.tls.clone(), stopped.clone());
+            let present = metrics.connection();
+            drop(self.layers.tasks.spawn(async move {
+                let _while_open = (place, present);
+                match tls {
+                    Some(tls) => connections.run_tls(&tls, stream, address, stopped).await,
+                    None => connections.run(stream, Peer { address, secure: false }, stopped).await,
+                }
+            }));
+        }
+    }
+}
+
+/// Runs this until the server is asked to stop.
+fn run_aside(tasks: &Tasks, stopping: &watch::Sender<bool>, work: impl Future<Output = ()> + Send + 'static) {
+    let mut stopped = stopping.subscribe();
+    drop(tasks.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            _ = stopped.changed() => {}
+        }
+    }));
+}
+
+/// Folds the samples of the metrics now and then, or they would pile up until somebody reads them.
+async fn fold(layers: Arc<Layers>) {
+    loop {
+        tokio::time::sleep(http::FOLD_EVERY).await;
+        layers.metrics.fold();
+    }
 }
 
 /// Makes a new database file readable by its owner only: it holds password hashes and the secret that signs tokens. A

@@ -50,6 +50,9 @@ pub struct ServeArgs {
     /// Header in which your proxies tell who is before them
     #[arg(long, env = "VERSES_FORWARDED_HEADER", value_enum, default_value = "x-forwarded-for", value_name = "NAME")]
     pub forwarded_header: ForwardedHeaderArg,
+    /// Address on which Prometheus finds /metrics, in plain HTTP, for whoever asks; without it there are none
+    #[arg(long, env = "VERSES_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<String>,
     /// Web origins that may call, separated by commas; * allows all
     #[arg(long, env = "VERSES_ALLOWED_ORIGINS", default_value = "*", value_name = "ORIGINS")]
     pub allowed_origins: String,

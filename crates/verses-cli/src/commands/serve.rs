@@ -32,12 +32,21 @@ pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliEr
     let address = listener.local_addr().context("reading the address")?;
     config.may_listen_on(address).map_err(|e| CliError::Usage(e.to_string()))?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    let app = App::open(config).await.context("starting the server")?;
+    let mut app = App::open(config).await.context("starting the server")?;
+    let mut ready = serde_json::json!({});
+    if let Some(listen) = &args.metrics_listen {
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("listening on {listen} for the metrics"))?;
+        let address = listener.local_addr().context("reading the address of the metrics")?;
+        ready["metrics"] = format!("http://{address}/metrics").into();
+        app = app.metrics_on(listener);
+    }
     if let Some(tls) = app.tls() {
         reload_on_hangup(tls)?;
     }
     let url = format!("{scheme}://{address}");
-    printer.result(&serde_json::json!({ "url": url }), || format!("Verses is ready at {url}"))?;
+    ready["url"] = url.as_str().into();
+    printer.result(&ready, || format!("Verses is ready at {url}"))?;
     verses_server::serve(listener, app, stop_signal()).await.context("serving")?;
     Ok(ExitStatus::Done)
 }

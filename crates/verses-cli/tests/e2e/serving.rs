@@ -1,15 +1,18 @@
 //! How `verses serve` may be started: where it listens, what it is told in secret, and a certificate that changes.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::common::{Device, Server, get, signal, wait_for};
+use crate::common::{Device, Server, VERSES, get, signal, wait_for};
 
 /// Where nobody answers.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -61,6 +64,36 @@ fn an_address_that_the_internet_reaches_needs_tls_or_a_proxy() {
     run(&serve_on("127.0.0.1:0", &["--allowed-origins", "https://app.example/"])).says(2, &["https://app.example/"]);
     let server = Server::start_with(&["--behind-proxy", "10.0.0.0/8,127.0.0.1"]);
     assert_eq!(get(&server.url, "/health", None).status(), 200);
+}
+
+#[test]
+fn the_metrics_have_a_listener_of_their_own() {
+    let mut child = Command::new(VERSES)
+        .args([
+            "serve",
+            "--json",
+            "--database",
+            "memory:",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let metrics = ready["metrics"].as_str().unwrap().strip_suffix("/metrics").unwrap();
+    let answer = get(metrics, "/metrics", None);
+    assert_eq!(answer.status(), 200);
+    assert!(String::from_utf8_lossy(&answer.body).contains("verses_connections_open"));
+    assert_eq!(get(ready["url"].as_str().unwrap(), "/metrics", None).status(), 404);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Makes a certificate for `localhost` and writes it with its key.

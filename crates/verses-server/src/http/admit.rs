@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use verses_protocol::ErrorCode;
 
 use super::layers::Layers;
+use super::metrics::Limit;
 use super::problem::Refusal;
 use crate::address::Caller;
 use crate::config::ServerConfig;
@@ -34,6 +35,7 @@ pub(crate) async fn admit(State(shared): State<Arc<Layers>>, request: Request, n
     let caller = request.extensions().get::<Caller>().copied();
     let place = caller.map(|caller| shared.admission.by_caller.enter(caller));
     let (Ok(_permit), None | Some(Some(_))) = (shared.admission.all.try_acquire(), &place) else {
+        shared.metrics.limited(Limit::InFlight);
         let text = "the server has too many requests at the moment: send the same again";
         return Refusal::new(ErrorCode::Unavailable, text).into_response();
     };

@@ -14,7 +14,8 @@ use verses_protocol::{ErrorCode, MAX_JSON_DEPTH};
 
 use super::intake::NoRoom;
 use super::layers::Layers;
-use super::memory::{Held, Memory};
+use super::memory::Held;
+use super::metrics::{Limit, Stage};
 use super::problem::Refusal;
 use crate::config::ServerConfig;
 
@@ -52,9 +53,11 @@ impl Caps {
 /// The decoded body.
 pub(crate) async fn read(layers: &Layers, headers: &HeaderMap, body: Body, caps: Caps) -> Result<Received, Refusal> {
     let coding = coding(headers)?;
+    let _timed = layers.metrics.stage(Stage::ReadBody);
+    let busy = || busy(layers);
     // What was taken for its arrival is given back when the stream goes: not before there is room for the work.
     let mut stream = body.into_data_stream();
-    let wire = read_wire(&mut stream, &layers.config, caps).await?;
+    let wire = read_wire(&mut stream, layers, caps).await?;
     let patience = Duration::from_millis(layers.config.request_timeout_ms);
     if coding == Coding::Identity {
         if wire.len() as u64 > caps.decoded {
@@ -63,16 +66,18 @@ pub(crate) async fn read(layers: &Layers, headers: &HeaderMap, body: Body, caps:
         let room = layers.memory.work(wire.len() as u64, patience).await.ok_or_else(busy)?;
         return Ok(Received { bytes: wire, _room: room });
     }
-    unpacked(&layers.memory, coding, wire, caps, patience).await
+    unpacked(layers, coding, wire, caps, patience).await
 }
 
 async fn unpacked(
-    memory: &Memory,
+    layers: &Layers,
     coding: Coding,
     wire: Vec<u8>,
     caps: Caps,
     patience: Duration,
 ) -> Result<Received, Refusal> {
+    let memory = &layers.memory;
+    let busy = || busy(layers);
     let turn = tokio::time::timeout(patience, memory.unpacking.acquire()).await;
     let _turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
     // Unpacking takes a while for large bodies: not on a thread that serves others.
@@ -89,7 +94,8 @@ async fn unpacked(
     Ok(Received { bytes, _room: room })
 }
 
-fn busy() -> Refusal {
+fn busy(layers: &Layers) -> Refusal {
+    layers.metrics.limited(Limit::Memory);
     Refusal::new(ErrorCode::Unavailable, "the server has too much to do at the moment: send the same again")
 }
 
@@ -153,9 +159,9 @@ impl Pace {
     }
 }
 
-async fn read_wire(stream: &mut BodyDataStream, config: &ServerConfig, caps: Caps) -> Result<Vec<u8>, Refusal> {
+async fn read_wire(stream: &mut BodyDataStream, layers: &Layers, caps: Caps) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    let mut pace = Pace::new(config, Instant::now());
+    let mut pace = Pace::new(&layers.config, Instant::now());
     loop {
         let piece = tokio::time::timeout_at(pace.deadline(Instant::now()), stream.next()).await;
         let piece = piece.map_err(|_| {
@@ -172,7 +178,7 @@ async fn read_wire(stream: &mut BodyDataStream, config: &ServerConfig, caps: Cap
             }
             Some(Err(error)) => {
                 let cut = || Refusal::new(ErrorCode::MalformedRequest, "the body was cut: send the request again");
-                return Err(if error.into_inner().is::<NoRoom>() { busy() } else { cut() });
+                return Err(if error.into_inner().is::<NoRoom>() { busy(layers) } else { cut() });
             }
         }
     }

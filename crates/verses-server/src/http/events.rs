@@ -11,7 +11,8 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::layers::GoesOn;
+use super::layers::{GoesOn, Layers};
+use super::metrics::{Limit, Present};
 use crate::storage::UserId;
 
 /// How often an idle stream shows that it lives.
@@ -23,6 +24,7 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 #[derive(Debug, Clone)]
 pub(crate) struct Hub {
     most_per_user: u32,
+    layers: Arc<Layers>,
     listeners: Arc<Mutex<HashMap<UserId, Listeners>>>,
 }
 
@@ -37,11 +39,12 @@ struct Listener {
     user: UserId,
     pokes: watch::Receiver<u64>,
     hub: Hub,
+    _present: Present,
 }
 
 impl Hub {
-    pub(crate) fn new(most_per_user: u32) -> Self {
-        Self { most_per_user, listeners: Arc::default() }
+    pub(crate) fn new(layers: Arc<Layers>) -> Self {
+        Self { most_per_user: layers.config.max_streams_per_user, layers, listeners: Arc::default() }
     }
 
     /// Tells the user's listeners. Never blocks.
@@ -49,6 +52,7 @@ impl Hub {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listeners) = listeners.get(&user) {
             listeners.pokes.send_modify(|n| *n += 1);
+            self.layers.metrics.poke();
         }
     }
 
@@ -65,10 +69,16 @@ impl Hub {
             if listeners.count == 0 {
                 all.remove(&user);
             }
+            self.layers.metrics.limited(Limit::Streams);
             return None;
         }
         listeners.count += 1;
-        Some(Listener { user, pokes: listeners.pokes.subscribe(), hub: self.clone() })
+        Some(Listener {
+            user,
+            pokes: listeners.pokes.subscribe(),
+            hub: self.clone(),
+            _present: self.layers.metrics.stream(),
+        })
     }
 
     /// The stream of one listener; `None` if the user has as many as may be. It ends when the token does, or the server,
@@ -109,10 +119,13 @@ impl Drop for Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ServerConfig;
+    use crate::tasks::Tasks;
 
     #[test]
     fn a_user_has_so_many_listeners_and_nobody_is_remembered_after_the_last() {
-        let hub = Hub::new(2);
+        let config = ServerConfig { max_streams_per_user: 2, ..ServerConfig::default() };
+        let hub = Hub::new(Arc::new(Layers::new(&config, Tasks::default(), crate::http::system_clock())));
         let user = UserId::from_u128(1);
         let (first, second) = (hub.listen(user).unwrap(), hub.listen(user).unwrap());
         assert!(hub.listen(user).is_none());

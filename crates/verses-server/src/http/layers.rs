@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tracing::Instrument;
 use verses_core::UnixMillis;
 use verses_protocol::auth::AUTH_PATH;
 use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
@@ -18,7 +19,7 @@ use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_
 use super::Clock;
 use super::admit::Admission;
 use super::memory::Memory;
-use super::metrics::Metrics;
+use super::metrics::{Limit, Metrics};
 use super::problem::Refusal;
 use super::rate::{Buckets, Taken};
 use crate::address::Caller;
@@ -26,8 +27,8 @@ use crate::config::ServerConfig;
 use crate::tasks::Tasks;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest request id taken over from a caller, in bytes.
-const MAX_REQUEST_ID_BYTES: usize = 64;
+/// Longest id taken over from a caller, in bytes.
+const MAX_ID_BYTES: usize = 64;
 
 /// What the layers share.
 pub(crate) struct Layers {
@@ -69,6 +70,7 @@ impl Layers {
         match self.addresses.take_telling(address, units, self.now().0) {
             (Taken::Left(_), _) => Ok(()),
             (Taken::Wait(seconds), told) => {
+                self.metrics.limited(Limit::Address);
                 Err(Refusal::rate_limited(told, seconds, "requests and operations from one address"))
             }
         }
@@ -125,44 +127,44 @@ pub(crate) async fn protect(request: Request, next: Next) -> Response {
     response
 }
 
-/// Gives the request an id, counts it, logs it, and sets the headers every answer has.
+/// Gives the request an id, counts it and logs it. Whatever is logged on the way has the id too. Of what a caller wrote
+/// only the id is logged, and only if it is a plain one.
 pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
+    let method = method_label(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
+    // At this level so that no filter takes the id from an error.
+    let id_text = id.to_str().unwrap_or_default();
+    let span = tracing::error_span!("request", request.id = id_text, batch.id = tracing::field::Empty);
     let started = Instant::now();
-    let in_flight = InFlight::new(shared.metrics.in_flight());
-    let mut response = next.run(request).await;
+    let in_flight = shared.metrics.in_flight();
+    let mut response = next.run(request).instrument(span.clone()).await;
     drop(in_flight);
     let status = response.status().as_u16();
-    let seconds = started.elapsed().as_secs_f64();
-    shared.metrics.request(path.clone(), status, seconds);
+    shared.metrics.request(route.clone(), status, started.elapsed().as_secs_f64());
     let duration_ms = started.elapsed().as_millis();
-    let id_text = id.to_str().unwrap_or_default();
-    if status >= 500 {
-        tracing::warn!(request.id = id_text, %method, route = path, status, duration_ms, "request failed");
-    } else {
-        tracing::info!(request.id = id_text, %method, route = path, status, duration_ms, "request");
-    }
+    span.in_scope(|| {
+        if status >= 500 {
+            tracing::warn!(method, route, status, duration_ms, "request failed");
+        } else {
+            tracing::info!(method, route, status, duration_ms, "request");
+        }
+    });
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
 
-/// Counts down when a client goes away as well: its handler is dropped then, and never finishes.
-struct InFlight(metrics::Gauge);
-
-impl InFlight {
-    fn new(gauge: metrics::Gauge) -> Self {
-        gauge.increment(1.0);
-        Self(gauge)
-    }
+/// Methods for the log: callers may invent any.
+fn method_label(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
 }
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
-    }
+/// Whether an id of a caller's making may go into the log as it is.
+pub(super) fn is_plain_id(text: &[u8]) -> bool {
+    let fits = (1..=MAX_ID_BYTES).contains(&text.len());
+    fits && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// Adds OPTIONS, which is answered before the routes, to the methods of a 405. The router writes them outside its layers.
@@ -175,10 +177,7 @@ pub(crate) fn allow_options(mut response: Response) -> Response {
 }
 
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let sent = headers.get(REQUEST_ID).filter(|v| {
-        let fits = (1..=MAX_REQUEST_ID_BYTES).contains(&v.len());
-        fits && v.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    });
+    let sent = headers.get(REQUEST_ID).filter(|v| is_plain_id(v.as_bytes()));
     let fresh = || HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).unwrap_or(HeaderValue::from_static("-"));
     sent.cloned().unwrap_or_else(fresh)
 }

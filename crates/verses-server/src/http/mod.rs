@@ -6,6 +6,7 @@ mod body;
 mod cors;
 mod events;
 mod intake;
+mod json;
 mod layers;
 mod memory;
 mod metrics;
@@ -32,14 +33,15 @@ use verses_protocol::{CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATI
 use crate::address::Caller;
 use crate::auth::Auth;
 use crate::config::ServerConfig;
-use crate::service::Service;
+use crate::service::{self, Service};
 use crate::storage::{Poke, Storage, UserId};
 use crate::tasks::Tasks;
 
 pub(crate) use self::layers::{GoesOn, Secure, allow_options};
 
 use self::events::Hub;
-use self::layers::Layers;
+pub(crate) use self::layers::Layers;
+pub(crate) use self::metrics::{FOLD_EVERY, Limit};
 use self::problem::Refusal;
 use self::rate::Buckets;
 
@@ -60,28 +62,26 @@ pub(crate) struct AppState<S> {
     stopping: watch::Receiver<bool>,
 }
 
+/// What is made of a service and accounts.
+pub(crate) struct Built {
+    /// All routes for everybody.
+    pub(crate) router: Router,
+    /// The metrics, for a listener of their own.
+    pub(crate) metrics: Router,
+    pub(crate) layers: Arc<Layers>,
+}
+
 /// All routes over a service and accounts. `stopping` turns true when the server is asked to stop.
-pub(crate) fn router<S: Storage>(
+pub(crate) fn build<S: Storage>(
     config: &ServerConfig,
     service: Service<S>,
     auth: Auth,
     stopping: watch::Receiver<bool>,
-    tasks: Tasks,
     clock: Clock,
-) -> Router {
-    let hub = Hub::new(config.max_streams_per_user);
-    let poked = hub.clone();
-    let told = hub.clone();
-    service.storage().listen(Arc::new(move |poke| match poke {
-        Poke::User(user) => told.poke(user),
-        Poke::Everyone => told.poke_everyone(),
-    }));
-    let others = service.storage().clone();
-    let service = service.with_observer(Arc::new(move |user| {
-        poked.poke(user);
-        others.announce(user);
-    }));
-    let layers = Arc::new(Layers::new(config, tasks, clock));
+) -> Built {
+    let layers = Arc::new(Layers::new(config, Tasks::default(), clock));
+    let hub = Hub::new(Arc::clone(&layers));
+    let service = watched(service, &hub, &layers);
     let state = Arc::new(AppState {
         service,
         auth,
@@ -91,6 +91,42 @@ pub(crate) fn router<S: Storage>(
         layers: Arc::clone(&layers),
         stopping,
     });
+    Built { router: routes(state, &layers), metrics: metrics_routes(&layers), layers }
+}
+
+/// Pokes who listens, here and at other servers of the database, and counts how long things take.
+fn watched<S: Storage>(service: Service<S>, hub: &Hub, layers: &Arc<Layers>) -> Service<S> {
+    let (poked, told) = (hub.clone(), hub.clone());
+    service.storage().listen(Arc::new(move |poke| match poke {
+        Poke::User(user) => told.poke(user),
+        Poke::Everyone => told.poke_everyone(),
+    }));
+    let others = service.storage().clone();
+    let timed = Arc::clone(layers);
+    service
+        .with_observer(Arc::new(move |user| {
+            poked.poke(user);
+            others.announce(user);
+        }))
+        .with_stages(Arc::new(move |stage| {
+            Box::new(timed.metrics.stage(match stage {
+                service::Stage::Texts => metrics::Stage::Texts,
+                service::Stage::Storage => metrics::Stage::Storage,
+            }))
+        }))
+}
+
+fn metrics_routes(layers: &Arc<Layers>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_text))
+        .route("/health", get(health))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(Arc::clone(layers))
+        .layer(from_fn(layers::protect))
+}
+
+fn routes<S: Storage>(state: Arc<AppState<S>>, layers: &Arc<Layers>) -> Router {
     let compressed = SizeAbove::new(COMPRESS_FROM_BYTES).and(NotForContentType::SSE);
     Router::new()
         .route(OPERATIONS_PATH, post(operations::operations::<S>))
@@ -98,24 +134,23 @@ pub(crate) fn router<S: Storage>(
         .route(LIMITS_PATH, get(operations::limits::<S>))
         .route(EVENTS_PATH, get(operations::events::<S>))
         .layer(from_fn(layers::protocol))
-        .layer(from_fn_with_state(Arc::clone(&layers), layers::rate))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::rate))
         .merge(auth_routes::routes::<S>())
         .route("/health", get(health))
         .route("/ready", get(ready::<S>))
-        .route("/metrics", get(metrics_text::<S>))
         .route("/openapi.json", get(openapi::document))
         .route("/", get(home))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
-        .layer(from_fn_with_state(Arc::clone(&layers), layers::guard))
-        .layer(from_fn_with_state(Arc::clone(&layers), intake::watch))
-        .layer(from_fn_with_state(Arc::clone(&layers), admit::admit))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::guard))
+        .layer(from_fn_with_state(Arc::clone(layers), intake::watch))
+        .layer(from_fn_with_state(Arc::clone(layers), admit::admit))
         .layer(CompressionLayer::new().compress_when(compressed))
-        .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
-        .layer(from_fn_with_state(Arc::clone(&layers), cors::cors))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::observe))
+        .layer(from_fn_with_state(Arc::clone(layers), cors::cors))
         .layer(from_fn(layers::protect))
-        .layer(from_fn_with_state(layers, layers::identify))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::identify))
 }
 
 /// Tells the time, in milliseconds since the epoch. A simulation has its own.
@@ -148,25 +183,25 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn json(status: StatusCode, body: String) -> Response {
+fn json_answer(status: StatusCode, body: String) -> Response {
     let mut response = (status, body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 async fn health() -> Response {
-    json(StatusCode::OK, serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }).to_string())
+    json_answer(StatusCode::OK, serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }).to_string())
 }
 
 async fn ready<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
     match state.service.ready().await {
-        Ok(()) => json(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
+        Ok(()) => json_answer(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
         Err(error) => Refusal::from(error).into_response(),
     }
 }
 
-async fn metrics_text<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
-    let mut response = state.layers.metrics.render().into_response();
+async fn metrics_text(State(layers): State<Arc<Layers>>) -> Response {
+    let mut response = layers.metrics.render().into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
     response
 }

@@ -11,15 +11,18 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tracing::Instrument;
 use verses_core::OperationKind;
 use verses_protocol::{BatchOperation, BatchRequest, ErrorCode, OperationResult};
 
 use super::body::{self, Caps};
-use super::layers::Layers;
+use super::json::{self, Outline};
+use super::layers::{Layers, is_plain_id};
 use super::memory::SMALL_ANSWER_BYTES;
+use super::metrics::{Limit, Stage};
 use super::problem::Refusal;
 use super::rate::Taken;
-use super::{AppState, bearer, json};
+use super::{AppState, bearer};
 use crate::address::Caller;
 use crate::auth::{AuthError, Verified};
 use crate::guarded::Guarded;
@@ -34,6 +37,7 @@ type Shared<S> = State<Arc<AppState<S>>>;
 async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, Refusal> {
     let missing = "a token is needed in the Authorization header (Bearer ...): sign in first";
     let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, missing))?;
+    let _timed = state.layers.metrics.stage(Stage::Verify);
     state.auth.verify(token, state.now()).await.map_err(|error| match error {
         AuthError::BadJwt(text) => Refusal::new(ErrorCode::InvalidToken, text),
         AuthError::SessionNotFound => {
@@ -63,10 +67,10 @@ pub(super) async fn operations<S: Storage>(
     let caller = caller(&state, &headers).await?;
     let bytes = body::read(&state.layers, &headers, body, Caps::of(&state.layers.config)).await?;
     body::check_depth(&bytes)?;
-    let request = object(&bytes)?;
+    let outline = json::outline(&bytes)?;
     let asker = Asker { user: caller.user, address: address.map(|Extension(address)| address) };
     let worker = Arc::clone(&state);
-    in_time(&state.layers, async move { answer(&worker, asker, &bytes, request).await }).await
+    in_time(&state.layers, async move { answer(&worker, asker, &bytes, outline).await }).await
 }
 
 /// Does work that must not stop half-told when the client goes away or the time is up: it runs to its end on a task of
@@ -76,7 +80,7 @@ async fn in_time(
     work: impl Future<Output = Result<Response, Refusal>> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let limit = Duration::from_millis(layers.config.request_timeout_ms);
-    match tokio::time::timeout(limit, layers.tasks.spawn(work)).await {
+    match tokio::time::timeout(limit, layers.tasks.spawn(work.in_current_span())).await {
         Ok(Ok(Some(answered))) => answered,
         Ok(Ok(None)) => Err(Refusal::new(ErrorCode::Unavailable, "the server stops now: send the same again")),
         Ok(Err(_)) => {
@@ -91,23 +95,16 @@ async fn answer<S: Storage>(
     state: &AppState<S>,
     asker: Asker,
     bytes: &[u8],
-    request: Map<String, Value>,
+    outline: Outline,
 ) -> Result<Response, Refusal> {
-    let named = request.get("operation").and_then(Value::as_str).map(str::to_owned);
-    match named.as_deref() {
+    match outline.operation.as_deref() {
         Some("batch") => batch(state, asker, bytes).await,
-        Some(kind) => single(state, asker, kind, request).await,
+        Some(kind) => single(state, asker, kind, bytes).await,
         None => {
             let text = "\"operation\" is missing: write batch, lookup, create, record_review, update_profile, archive_verse, restore_verse or set_phase";
             Err(Refusal::new(ErrorCode::MalformedRequest, text))
         }
     }
-}
-
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    let malformed =
-        |e: serde_json::Error| Refusal::new(ErrorCode::MalformedRequest, format!("the body is no JSON object: {e}"));
-    serde_json::from_slice(bytes).map_err(malformed)
 }
 
 async fn batch<S: Storage>(state: &AppState<S>, asker: Asker, bytes: &[u8]) -> Result<Response, Refusal> {
@@ -124,7 +121,9 @@ async fn batch<S: Storage>(state: &AppState<S>, asker: Asker, bytes: &[u8]) -> R
     let counted = if kinds.len() > max_operations as usize { 0 } else { kinds.len() };
     let headers = take(state, asker, counted)?;
     state.layers.metrics.batch(kinds.len());
-    tracing::info!(batch.id = %request.batch_id, operations = kinds.len(), "batch");
+    let shown = if is_plain_id(request.batch_id.as_bytes()) { request.batch_id.as_str() } else { "not shown" };
+    tracing::Span::current().record("batch.id", shown);
+    tracing::info!(operations = kinds.len(), "batch");
     let answer = state.service.batch(asker.user, state.now(), request).await.map_err(|error| {
         let refusal = Refusal::from(error);
         let told = (refusal.code == ErrorCode::TooManyOperations).then_some(max_operations);
@@ -138,15 +137,18 @@ async fn batch<S: Storage>(state: &AppState<S>, asker: Asker, bytes: &[u8]) -> R
 
 /// An answer in JSON. One that is not small holds its memory until it is fetched.
 async fn written(layers: &Layers, answer: &impl Serialize) -> Result<Response, Refusal> {
+    let timed = layers.metrics.stage(Stage::Answer);
     let body = serde_json::to_string(answer)
         .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
+    drop(timed);
     let bytes = body.len();
-    let response = json(StatusCode::OK, body);
+    let response = super::json_answer(StatusCode::OK, body);
     if bytes <= SMALL_ANSWER_BYTES {
         return Ok(response);
     }
     let patience = Duration::from_millis(layers.config.request_timeout_ms);
     let held = layers.memory.answers.wait(bytes as u64, patience).await.ok_or_else(|| {
+        layers.metrics.limited(Limit::Memory);
         let text = "too many large answers wait to be fetched: what was sent is done, send the same again";
         Refusal::new(ErrorCode::Unavailable, text)
     })?;
@@ -154,12 +156,9 @@ async fn written(layers: &Layers, answer: &impl Serialize) -> Result<Response, R
 }
 
 /// One operation: `{"operation", "id"?, "data": {...}}`, or with the fields of `data` beside `operation`.
-async fn single<S: Storage>(
-    state: &AppState<S>,
-    asker: Asker,
-    kind: &str,
-    mut request: Map<String, Value>,
-) -> Result<Response, Refusal> {
+async fn single<S: Storage>(state: &AppState<S>, asker: Asker, kind: &str, bytes: &[u8]) -> Result<Response, Refusal> {
+    let mut request: Map<String, Value> = serde_json::from_slice(bytes)
+        .map_err(|e| Refusal::new(ErrorCode::MalformedRequest, format!("the body is no JSON object: {e}")))?;
     let headers = take(state, asker, 1)?;
     request.remove("operation");
     let id = match request.remove("id") {
@@ -177,7 +176,7 @@ async fn single<S: Storage>(
     state.layers.metrics.operation(label, outcome_label(&result));
     if result.success {
         let body = result.data.unwrap_or(Value::Null).to_string();
-        return Ok((headers, json(StatusCode::OK, body)).into_response());
+        return Ok((headers, super::json_answer(StatusCode::OK, body)).into_response());
     }
     let code = result.code.unwrap_or(ErrorCode::Internal);
     Err(Refusal::new(code, result.error.unwrap_or_else(|| "the operation was refused".to_owned())))
@@ -195,7 +194,10 @@ fn take<S: Storage>(
     let (taken, told) = state.operations.take_telling(asker.user, units, now.0);
     match taken {
         Taken::Left(_) => Ok(told.headers()),
-        Taken::Wait(seconds) => Err(Refusal::rate_limited(told, seconds, "operations")),
+        Taken::Wait(seconds) => {
+            state.layers.metrics.limited(Limit::User);
+            Err(Refusal::rate_limited(told, seconds, "operations"))
+        }
     }
 }
 
@@ -251,7 +253,8 @@ pub(super) async fn limits<S: Storage>(State(state): Shared<S>, headers: HeaderM
     let body = serde_json::to_string(state.service.limits()).unwrap_or_default();
     let tag = format!("\"{:016x}\"", fingerprint(&body));
     let unchanged = headers.get(IF_NONE_MATCH).is_some_and(|t| t.as_bytes() == tag.as_bytes());
-    let mut response = if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { json(StatusCode::OK, body) };
+    let mut response =
+        if unchanged { StatusCode::NOT_MODIFIED.into_response() } else { super::json_answer(StatusCode::OK, body) };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {

@@ -11,7 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::address::Caller;
-use crate::config::ServerConfig;
 use crate::counted::{self, Counted};
 use crate::proxy::TrustedProxies;
 
@@ -40,14 +39,13 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(config: &ServerConfig) -> Self {
-        let all = Arc::new(Semaphore::new(config.max_connections as usize));
-        let by_caller = Counted::new(config.max_connections_per_address);
-        Self { all, by_caller, proxies: config.behind_proxy.clone() }
+    pub(super) fn new(most: u32, most_per_address: u32, proxies: TrustedProxies) -> Self {
+        let all = Arc::new(Semaphore::new(most as usize));
+        Self { all, by_caller: Counted::new(most_per_address), proxies }
     }
 
-    /// The next connection, once there is a place for it.
-    pub(super) async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, Place) {
+    /// The next connection, once there is a place for it. `refused` is called for each of an address that has too many.
+    pub(super) async fn accept(&self, listener: &TcpListener, refused: impl Fn()) -> (TcpStream, SocketAddr, Place) {
         // The semaphore is never closed, so there is always a permit in the end.
         let all = Arc::clone(&self.all).acquire_owned().await.ok();
         loop {
@@ -55,6 +53,7 @@ impl Places {
                 Ok((stream, address)) => {
                     let caller = self.by_caller.enter(address.ip().into());
                     if caller.is_none() && !self.proxies.is_proxy(address.ip()) {
+                        refused();
                         continue;
                     }
                     // A connection without these options still works.
