@@ -1,6 +1,10 @@
 //! What can be typed: commands, flags and environment variables. What they do is in `commands`.
 
+mod serve;
+
 use std::path::PathBuf;
+
+pub use self::serve::{DatabaseArgs, ForwardedHeaderArg, KeysArgs, KeysCommand, PostgresArgs, ServeArgs, TokenArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -320,122 +324,6 @@ pub struct LogoutArgs {
     /// On all devices
     #[arg(long)]
     pub everywhere: bool,
-}
-
-/// `verses serve`
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Address to listen on; port 0 takes any free one
-    #[arg(long, env = "VERSES_LISTEN", default_value = "127.0.0.1:54321", value_name = "ADDRESS")]
-    pub listen: String,
-    /// sqlite:FILE, postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE, or memory: (nothing is kept)
-    #[arg(
-        long,
-        env = "VERSES_DATABASE_URL",
-        default_value = "sqlite:verses.db",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub database: String,
-    /// More about the database
-    #[command(flatten)]
-    pub postgres: PostgresArgs,
-    /// Whose tokens are believed
-    #[command(flatten)]
-    pub tokens: TokenArgs,
-    /// Key of the ESV API; without it KJV and WEB are offered
-    #[arg(long, env = "VERSES_ESV_API_KEY", value_name = "KEY", hide_env_values = true)]
-    pub esv_api_key: Option<String>,
-    /// Where the ESV API is
-    #[arg(long, env = "VERSES_ESV_API_URL", default_value = "https://api.esv.org", value_name = "URL", hide = true)]
-    pub esv_api_url: String,
-    /// Web origins that may call, separated by commas; * allows all
-    #[arg(long, env = "VERSES_ALLOWED_ORIGINS", default_value = "*", value_name = "ORIGINS")]
-    pub allowed_origins: String,
-    /// Most operations in one batch
-    #[arg(long, env = "VERSES_MAX_OPERATIONS", value_name = "N")]
-    pub max_operations: Option<u32>,
-    /// Operations a user may send per minute
-    #[arg(long, env = "VERSES_OPERATIONS_PER_MINUTE", value_name = "N")]
-    pub operations_per_minute: Option<u32>,
-    /// Life of access tokens, seconds
-    #[arg(long, env = "VERSES_TOKEN_LIFE_SECONDS", value_name = "N", hide = true)]
-    pub token_life_seconds: Option<u64>,
-}
-
-/// Whose tokens are believed.
-#[derive(Debug, Args)]
-pub struct TokenArgs {
-    /// Where clients reach this server, e.g. https://verses.example.org; tokens name it [default: the address listened on]
-    #[arg(long, env = "VERSES_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<String>,
-    /// Secret that signs tokens (HS256), at least 32 bytes [default: a key (ES256), made at first start, in the database]
-    #[arg(long, env = "VERSES_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub jwt_secret: Option<String>,
-    /// Accounts live elsewhere: no sign-in here. --jwks-url and --jwks-file mean it too
-    #[arg(long, env = "VERSES_EXTERNAL_AUTH")]
-    pub external_auth: bool,
-    /// Public keys of the account server, e.g. https://REF.supabase.co/auth/v1/.well-known/jwks.json
-    #[arg(long, env = "VERSES_JWKS_URL", value_name = "URL", conflicts_with = "jwks_file")]
-    pub jwks_url: Option<String>,
-    /// The same from a file, which is read anew every ten minutes
-    #[arg(long, env = "VERSES_JWKS_FILE", value_name = "FILE")]
-    pub jwks_file: Option<PathBuf>,
-    /// Issuer whose tokens are believed, e.g. https://REF.supabase.co/auth/v1; several with commas [default: any]
-    #[arg(long = "jwt-issuer", env = "VERSES_JWT_ISSUER", value_name = "URL", value_delimiter = ',')]
-    pub jwt_issuers: Vec<String>,
-}
-
-/// `verses keys`
-#[derive(Debug, Subcommand)]
-pub enum KeysCommand {
-    /// Make a new key, which signs from now on; what the others have signed stays good until it expires
-    Rotate(KeysArgs),
-    /// List the keys, the newest first
-    List(KeysArgs),
-}
-
-/// Which server's keys.
-#[derive(Debug, Args)]
-pub struct KeysArgs {
-    /// The server's database: sqlite:FILE or postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE
-    #[arg(
-        long,
-        env = "VERSES_DATABASE_URL",
-        default_value = "sqlite:verses.db",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub database: String,
-    /// PostgreSQL: no prepared statements, as for `verses serve`
-    #[arg(long, env = "VERSES_DATABASE_NO_PREPARE")]
-    pub database_no_prepare: bool,
-    /// PostgreSQL: a login that row-level security does not bind, as for `verses serve`
-    #[arg(long, env = "VERSES_DATABASE_PRIVILEGED_LOGIN")]
-    pub database_privileged_login: bool,
-}
-
-/// What else there is to say about a PostgreSQL database.
-#[derive(Debug, Args)]
-pub struct PostgresArgs {
-    /// Bring the tables up to date and end
-    #[arg(long)]
-    pub migrate_only: bool,
-    /// PostgreSQL: the address of a role that may change the schema; the tables are brought up to date at the start
-    #[arg(long, env = "VERSES_MIGRATE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub migrate_database: Option<String>,
-    /// PostgreSQL: connections at most
-    #[arg(long, env = "VERSES_DATABASE_CONNECTIONS", value_name = "N")]
-    pub database_connections: Option<u32>,
-    /// PostgreSQL: no prepared statements, for a pooler that hands out connections by transaction
-    #[arg(long, env = "VERSES_DATABASE_NO_PREPARE")]
-    pub database_no_prepare: bool,
-    /// PostgreSQL: a direct address to hear other servers at, where --database is a pooler's
-    #[arg(long, env = "VERSES_DATABASE_LISTEN_URL", value_name = "URL", hide_env_values = true)]
-    pub database_listen_url: Option<String>,
-    /// PostgreSQL: serve with a login that row-level security does not bind (each transaction still acts as its user)
-    #[arg(long, env = "VERSES_DATABASE_PRIVILEGED_LOGIN")]
-    pub database_privileged_login: bool,
 }
 
 /// `verses demo`

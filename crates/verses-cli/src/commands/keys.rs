@@ -5,6 +5,7 @@ use verses_server::ServerConfig;
 use verses_server::auth::ListedKey;
 
 use crate::args::{KeysArgs, KeysCommand};
+use crate::commands::secrets::database_url;
 use crate::exit::{CliError, ExitStatus};
 use crate::output::Printer;
 
@@ -20,7 +21,7 @@ pub async fn run(printer: Printer, command: &KeysCommand) -> Result<ExitStatus, 
 }
 
 async fn rotate(printer: Printer, args: &KeysArgs) -> Result<ExitStatus, CliError> {
-    let key = verses_server::rotate_keys(&config(args)).await.context("making a new key")?;
+    let key = verses_server::rotate_keys(&config(args)?).await.context("making a new key")?;
     printer.result(&key, || {
         format!("{} signs from now on: running servers notice within a minute. The others still check.", key.kid)
     })?;
@@ -28,7 +29,7 @@ async fn rotate(printer: Printer, args: &KeysArgs) -> Result<ExitStatus, CliErro
 }
 
 async fn list(printer: Printer, args: &KeysArgs) -> Result<ExitStatus, CliError> {
-    let keys = verses_server::list_keys(&config(args)).await.context("reading the keys")?;
+    let keys = verses_server::list_keys(&config(args)?).await.context("reading the keys")?;
     printer.result(&keys, || {
         if keys.is_empty() {
             return "There is no key yet: `verses serve` makes the first, unless it signs with a secret.".to_owned();
@@ -50,9 +51,9 @@ fn time(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis).map_or_else(|_| "the end of time".to_owned(), |time| format!("{time:.0}"))
 }
 
-fn config(args: &KeysArgs) -> ServerConfig {
-    let mut config = ServerConfig { database_url: args.database.clone(), ..ServerConfig::default() };
+fn config(args: &KeysArgs) -> Result<ServerConfig, CliError> {
+    let mut config = ServerConfig { database_url: database_url(&args.database)?, ..ServerConfig::default() };
     config.postgres.prepare = !args.database_no_prepare;
     config.postgres.allow_privileged_login = args.database_privileged_login;
-    config
+    Ok(config)
 }

@@ -12,4 +12,5 @@ mod failures;
 mod keys;
 mod processes;
 mod recovery;
+mod serving;
 mod wire;

@@ -18,6 +18,7 @@ use verses_core::UnixMillis;
 use verses_protocol::ErrorCode;
 use verses_protocol::auth::{AUTH_PATH, AuthProblem, Credentials, RefreshGrant};
 
+use super::body::Caps;
 use super::{AppState, bearer};
 use crate::auth::{AuthError, SignOutScope, Verified};
 use crate::config::ServerConfig;
@@ -110,12 +111,8 @@ async fn json_body<T: DeserializeOwned, S>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, AuthError> {
-    let config = ServerConfig {
-        max_request_bytes: MAX_BODY_BYTES,
-        max_wire_bytes: MAX_BODY_BYTES,
-        ..state.layers.config.clone()
-    };
-    let bytes = super::body::read(headers, body, &config).await.map_err(|r| match r.code {
+    let caps = Caps { wire: MAX_BODY_BYTES, decoded: MAX_BODY_BYTES };
+    let bytes = super::body::read(&state.layers, headers, body, caps).await.map_err(|r| match r.code {
         ErrorCode::Unavailable | ErrorCode::DeadlineExceeded => AuthError::Busy,
         _ => AuthError::UnreadableBody(r.message),
     })?;
@@ -125,7 +122,7 @@ async fn json_body<T: DeserializeOwned, S>(
 
 /// Guessing passwords and making accounts in masses is slowed down per address.
 fn limit_sign_ins<S: Storage>(state: &AppState<S>, address: SocketAddr, now: UnixMillis) -> Result<(), AuthError> {
-    match state.sign_ins.take(address.ip(), 1, now.0) {
+    match state.sign_ins.take(address.ip().into(), 1, now.0) {
         Taken::Left(_) => Ok(()),
         Taken::Wait(_) => Err(AuthError::RateLimited),
     }
