@@ -177,9 +177,10 @@ impl<S: std::fmt::Debug> std::fmt::Debug for AppState<S> {
     }
 }
 
-/// The token of the Authorization header.
+/// The token of the Authorization header. Of two headers there is none: a proxy may have believed the other one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let value = sent.next().filter(|_| sent.next().is_none())?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
