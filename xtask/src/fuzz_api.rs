@@ -52,7 +52,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let tool = install(&workspace.root.join("e2e").join("openapi").join("requirements.txt"), &folder)?;
     let server = Server::start(&binary, &folder)?;
     let runs: [&[&str]; 2] = [
-        &["--exclude-path", EVENTS, "--exclude-path", LOGOUT, "--max-examples", "80"],
+        &["--exclude-path", EVENTS, "--exclude-path", LOGOUT, "--max-examples", "50"],
         &["--include-path", LOGOUT, "--max-examples", "20"],
     ];
     for paths in runs {
