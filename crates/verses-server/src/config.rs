@@ -306,7 +306,8 @@ mod tests {
     #[test]
     fn the_defaults_are_good_and_each_wrong_setting_is_named() {
         assert_eq!(ServerConfig::default().validate(), Ok(()));
-        let wrong: [(&str, fn(&mut ServerConfig)); 6] = [
+        type Spoil = fn(&mut ServerConfig);
+        let wrong: [(&str, Spoil); 6] = [
             ("secret", |c| c.jwt_secret = Some("short".into())),
             ("max_operations", |c| c.max_operations = 0),
             ("max_request_bytes", |c| c.max_request_bytes = 10),

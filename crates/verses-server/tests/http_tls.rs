@@ -87,12 +87,10 @@ async fn health(stream: &mut TlsStream<TcpStream>) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn open_error(files: TlsFiles) -> impl Future<Output = TlsError> {
-    async move {
-        match App::open(ServerConfig { tls: Some(files), ..config() }).await {
-            Err(OpenError::Tls(error)) => error,
-            other => panic!("{other:?}"),
-        }
+async fn open_error(files: TlsFiles) -> TlsError {
+    match App::open(ServerConfig { tls: Some(files), ..config() }).await {
+        Err(OpenError::Tls(error)) => error,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -10,6 +10,7 @@ mod contract;
 mod delivery;
 mod failures;
 mod keys;
+mod postgres;
 mod processes;
 mod recovery;
 mod serving;

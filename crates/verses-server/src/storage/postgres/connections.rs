@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
-use tokio_postgres::NoTls;
 
 use super::faults::Fault;
 use super::options::PostgresOptions;
+use super::reach::Reach;
 use super::sql;
 use crate::storage::StorageError;
 
@@ -31,9 +31,9 @@ impl std::fmt::Debug for Connections {
 impl Connections {
     /// A pool that connects when it is needed.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StorageError> {
-        let config = options.connection()?;
+        let Reach { config, tls } = Reach::read(&options.url)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
+        let manager = Manager::from_config(config, tls, recycling);
         let prepares = options.prepare;
         let mut builder = Pool::builder(manager)
             .max_size(options.max_connections as usize)
