@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 
 use crate::ci::Step;
 use crate::workspace::Workspace;
-use crate::{bench, ci, fuzz, run, sim};
+use crate::{bench, ci, fuzz, fuzz_api, run, sim};
 
 const USAGE: &str = "\
 The tool runner of Verses.
@@ -22,6 +22,7 @@ Usage: cargo xtask COMMAND
     test          as above
   fuzz [TARGET] [--minutes N]
                   every fuzz target, or one, for some minutes each; installs what is missing
+  fuzz-api        requests made from the server's own description of its interface; a part of `test`
   sim [ARGS]      the simulator: --seed N, --seeds N, --minutes N, --router, --broken, --trace; `sim --help` tells all
   bench [NAME]    all benchmarks one after the other, or those of one target or crate";
 
@@ -34,6 +35,7 @@ enum Task {
     Step(Step),
     Bench(Option<String>),
     Fuzz(fuzz::Wanted),
+    FuzzApi,
     Sim(Vec<String>),
 }
 
@@ -55,6 +57,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Task::Step(step) => ci::run_one(&workspace, step),
         Task::Bench(name) => bench::run(&workspace, name.as_deref()),
         Task::Fuzz(wanted) => fuzz::run(&workspace, &wanted),
+        Task::FuzzApi => fuzz_api::run_all(&workspace),
         Task::Sim(arguments) => sim::run(&workspace, &arguments),
     }
 }
@@ -77,6 +80,7 @@ fn parse(arguments: &[String]) -> Result<Task> {
             _ => bail!("`bench` takes at most one name, got {}", rest.join(" ")),
         },
         "ci" => Task::Ci,
+        "fuzz-api" => Task::FuzzApi,
         name => match Step::ALL.into_iter().find(|step| step.name() == name) {
             Some(step) => Task::Step(step),
             None => bail!("there is no command `{name}`\n\n{USAGE}"),
@@ -113,6 +117,7 @@ mod tests {
             ("sim --seed 7 --trace", Task::Sim(vec!["--seed".into(), "7".into(), "--trace".into()])),
             ("bench", Task::Bench(None)),
             ("bench enqueue", Task::Bench(Some("enqueue".into()))),
+            ("fuzz-api", Task::FuzzApi),
             ("fuzz", Task::Fuzz(fuzz::Wanted { target: None, minutes: fuzz::DEFAULT_MINUTES })),
             ("fuzz cursor --minutes 1", Task::Fuzz(fuzz::Wanted { target: Some("cursor".into()), minutes: 1 })),
         ];

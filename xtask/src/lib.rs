@@ -12,6 +12,7 @@ mod bench;
 mod ci;
 mod deny;
 mod fuzz;
+mod fuzz_api;
 mod prerequisites;
 mod process;
 mod run;

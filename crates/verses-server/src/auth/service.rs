@@ -11,7 +11,7 @@ use verses_protocol::auth::{AUTH_PATH, Credentials};
 
 use super::error::AuthError;
 use super::jwks::{JwksError, JwksSource};
-use super::passwords::{self, Passwords};
+use super::passwords::{self, Hashing, Passwords};
 use super::refresh::{RefreshToken, Verdict};
 use super::ring::{KeyRing, RingError, Source};
 use super::store::{AuthBackend, AuthSession, AuthUserRow, SignInMethod};
@@ -160,6 +160,12 @@ impl Auth {
         let changes = Arc::new((0..CHANGE_LOCKS).map(|_| Mutex::new(())).collect());
         let issuer = Issuer::new(issuer, life_seconds);
         Ok(Self { store, ring: Arc::new(ring), issuer, secret, external, passwords: Passwords::new()?, changes })
+    }
+
+    /// The work on passwords now.
+    #[must_use]
+    pub fn hashing(&self) -> Hashing {
+        self.passwords.queue()
     }
 
     /// Whether accounts live elsewhere.
