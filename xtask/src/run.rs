@@ -18,16 +18,16 @@ const DATABASE: &str = "sqlite:verses.db";
 
 pub(crate) fn run(workspace: &Workspace, arguments: Vec<String>) -> Result<()> {
     prerequisites::c_compiler()?;
-    let binary = build_release(workspace)?;
+    eprintln!("xtask: building the release binary (the first time this compiles every dependency)");
+    let binary = build(workspace, "--release")?;
     let arguments = if arguments.is_empty() { serve_here() } else { arguments };
     eprintln!("xtask: running verses {}", arguments.join(" "));
     become_program(&binary, &arguments)
 }
 
 /// Builds the binary and asks cargo where it put it, so that any target directory or target triple is right.
-fn build_release(workspace: &Workspace) -> Result<PathBuf> {
-    eprintln!("xtask: building the release binary (the first time this compiles every dependency)");
-    let mut command = cargo(workspace, "build --release --package verses-cli --bin verses");
+pub(crate) fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
+    let mut command = cargo(workspace, &format!("build {profile} --package verses-cli --bin verses"));
     command.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let line = announce(&command);
     let output = command.output().with_context(|| format!("cannot start `{line}`"))?;

@@ -355,6 +355,9 @@ pub struct ServeArgs {
     /// Operations a user may send per minute
     #[arg(long, env = "VERSES_OPERATIONS_PER_MINUTE", value_name = "N")]
     pub operations_per_minute: Option<u32>,
+    /// Sign-ups and password sign-ins from one address per minute
+    #[arg(long, env = "VERSES_SIGN_INS_PER_MINUTE", value_name = "N")]
+    pub sign_ins_per_minute: Option<u32>,
     /// Life of access tokens, seconds
     #[arg(long, env = "VERSES_TOKEN_LIFE_SECONDS", value_name = "N", hide = true)]
     pub token_life_seconds: Option<u64>,

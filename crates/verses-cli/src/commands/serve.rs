@@ -66,6 +66,7 @@ fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
         args.allowed_origins.split(',').map(|o| o.trim().to_owned()).filter(|o| !o.is_empty()).collect();
     config.max_operations = args.max_operations.unwrap_or(config.max_operations);
     config.operations_per_minute = args.operations_per_minute.unwrap_or(config.operations_per_minute);
+    config.sign_ins_per_minute = args.sign_ins_per_minute.unwrap_or(config.sign_ins_per_minute);
     config.token_life_seconds = args.token_life_seconds.unwrap_or(config.token_life_seconds);
     config.validate().map_err(|e| CliError::Usage(e.to_string()))?;
     Ok(config)
