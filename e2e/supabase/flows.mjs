@@ -4,18 +4,20 @@
 const PASSWORD = 'correct horse battery';
 const FUNCTION = 'verse-operations';
 
-/** Runs every step in order, stops at the first that fails, and gives the names of those that passed. */
+/** Runs every step, gives the names of those that passed, and fails with the stories of all that did not. */
 export async function flows({ createClient, url, run, options = {} }) {
   const world = { createClient, url, run, options, clients: 0 };
   const passed = [];
+  const failed = [];
   for (const [name, step] of STEPS) {
     try {
       await step(world);
+      passed.push(name);
     } catch (error) {
-      throw new Error(`${name}: ${error?.message ?? error}\n${error?.stack ?? ''}`);
+      failed.push(`${name}\n    ${error?.stack ?? error}`);
     }
-    passed.push(name);
   }
+  if (failed.length > 0) throw new Error(`${run}: ${passed.length} passed, ${failed.length} failed\n\n${failed.join('\n\n')}`);
   return passed;
 }
 

@@ -18,6 +18,7 @@ fn user(id: u128, email: Option<&str>) -> AuthUserRow {
         created_at: 1,
         updated_at: 2,
         last_sign_in_at: Some(3),
+        revision: 0,
     }
 }
 

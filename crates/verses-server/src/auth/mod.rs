@@ -7,8 +7,9 @@ mod service;
 mod sqlite;
 pub(crate) mod store;
 mod tokens;
+mod user;
 
 pub use error::AuthError;
 pub use service::{Auth, SignOutScope};
-pub use store::{AuthBackend, AuthSession, AuthUserRow, EmailTaken};
+pub use store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, UserChange};
 pub use tokens::{Claims, TokenError, Tokens, Verified};

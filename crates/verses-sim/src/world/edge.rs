@@ -132,6 +132,7 @@ impl Mint {
             created_at: now_ms,
             updated_at: now_ms,
             last_sign_in_at: Some(now_ms),
+            revision: 0,
         };
         let kept = AuthSession { id: session, user_id: user, key: Vec::new(), counter: 0, refreshed_at: now_ms };
         // Accounts in memory answer at once.
