@@ -1,6 +1,10 @@
 //! What can be typed: commands, flags and environment variables. What they do is in `commands`.
 
+mod serve;
+
 use std::path::PathBuf;
+
+pub use self::serve::{DatabaseArgs, ForwardedHeaderArg, KeysArgs, KeysCommand, PostgresArgs, ServeArgs, TokenArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -108,7 +112,10 @@ pub enum Command {
     /// Sign out; what waits stays parked until you sign in again
     Logout(LogoutArgs),
     /// Run the server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// The keys that sign a server's tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// See it work: two devices, a slow link, a real server
     Demo(DemoArgs),
 }
@@ -317,73 +324,6 @@ pub struct LogoutArgs {
     /// On all devices
     #[arg(long)]
     pub everywhere: bool,
-}
-
-/// `verses serve`
-#[derive(Debug, Args)]
-pub struct ServeArgs {
-    /// Address to listen on; port 0 takes any free one
-    #[arg(long, env = "VERSES_LISTEN", default_value = "127.0.0.1:54321", value_name = "ADDRESS")]
-    pub listen: String,
-    /// sqlite:FILE, postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE, or memory: (nothing is kept)
-    #[arg(
-        long,
-        env = "VERSES_DATABASE_URL",
-        default_value = "sqlite:verses.db",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub database: String,
-    /// More about the database
-    #[command(flatten)]
-    pub postgres: PostgresArgs,
-    /// Secret that signs tokens (HS256), at least 32 bytes [default: made at first start and kept in the database]
-    #[arg(long, env = "VERSES_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub jwt_secret: Option<String>,
-    /// Key of the ESV API; without it KJV and WEB are offered
-    #[arg(long, env = "VERSES_ESV_API_KEY", value_name = "KEY", hide_env_values = true)]
-    pub esv_api_key: Option<String>,
-    /// Where the ESV API is
-    #[arg(long, env = "VERSES_ESV_API_URL", default_value = "https://api.esv.org", value_name = "URL", hide = true)]
-    pub esv_api_url: String,
-    /// Web origins that may call, separated by commas; * allows all
-    #[arg(long, env = "VERSES_ALLOWED_ORIGINS", default_value = "*", value_name = "ORIGINS")]
-    pub allowed_origins: String,
-    /// Most operations in one batch
-    #[arg(long, env = "VERSES_MAX_OPERATIONS", value_name = "N")]
-    pub max_operations: Option<u32>,
-    /// Operations a user may send per minute
-    #[arg(long, env = "VERSES_OPERATIONS_PER_MINUTE", value_name = "N")]
-    pub operations_per_minute: Option<u32>,
-    /// Sign-ups and password sign-ins from one address per minute
-    #[arg(long, env = "VERSES_SIGN_INS_PER_MINUTE", value_name = "N")]
-    pub sign_ins_per_minute: Option<u32>,
-    /// Life of access tokens, seconds
-    #[arg(long, env = "VERSES_TOKEN_LIFE_SECONDS", value_name = "N", hide = true)]
-    pub token_life_seconds: Option<u64>,
-}
-
-/// What else there is to say about a PostgreSQL database.
-#[derive(Debug, Args)]
-pub struct PostgresArgs {
-    /// Bring the tables up to date and end
-    #[arg(long)]
-    pub migrate_only: bool,
-    /// PostgreSQL: the address of a role that may change the schema; the tables are brought up to date at the start
-    #[arg(long, env = "VERSES_MIGRATE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub migrate_database: Option<String>,
-    /// PostgreSQL: connections at most
-    #[arg(long, env = "VERSES_DATABASE_CONNECTIONS", value_name = "N")]
-    pub database_connections: Option<u32>,
-    /// PostgreSQL: no prepared statements, for a pooler that hands out connections by transaction
-    #[arg(long, env = "VERSES_DATABASE_NO_PREPARE")]
-    pub database_no_prepare: bool,
-    /// PostgreSQL: a direct address to hear other servers at, where --database is a pooler's
-    #[arg(long, env = "VERSES_DATABASE_LISTEN_URL", value_name = "URL", hide_env_values = true)]
-    pub database_listen_url: Option<String>,
-    /// PostgreSQL: serve with a login that row-level security does not bind (each transaction still acts as its user)
-    #[arg(long, env = "VERSES_DATABASE_PRIVILEGED_LOGIN")]
-    pub database_privileged_login: bool,
 }
 
 /// `verses demo`

@@ -25,7 +25,7 @@ use verses_store::StoreError;
 /// # Errors
 /// The command's error; the caller prints it.
 pub fn run(cli: &Cli) -> Result<ExitStatus, CliError> {
-    let threaded = matches!(cli.command, Command::Serve(_) | Command::Demo(_));
+    let threaded = matches!(cli.command, Command::Serve(_) | Command::Keys(_) | Command::Demo(_));
     let mut builder = if threaded {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -43,6 +43,7 @@ async fn dispatch(cli: &Cli) -> Result<ExitStatus, CliError> {
     match &cli.command {
         Command::Parse(args) => return commands::passages::parse(printer, args),
         Command::Serve(args) => return commands::serve::run(printer, args).await,
+        Command::Keys(command) => return commands::keys::run(printer, command).await,
         Command::Demo(args) => return commands::demo::run(printer, args).await,
         _ => {}
     }
@@ -86,6 +87,6 @@ async fn on_the_store(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Signup(args) => commands::account::signup(&app, args).await,
         Command::Login(args) => commands::account::login(&app, args).await,
         Command::Logout(args) => commands::account::logout(&app, args).await,
-        Command::Parse(_) | Command::Serve(_) | Command::Demo(_) => Ok(ExitStatus::Done),
+        Command::Parse(_) | Command::Serve(_) | Command::Keys(_) | Command::Demo(_) => Ok(ExitStatus::Done),
     }
 }

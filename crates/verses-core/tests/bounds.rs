@@ -77,7 +77,7 @@ fn the_bounds_are_those_the_documents_name() {
 
 #[test]
 fn a_list_of_64_kibibytes_is_read_and_a_longer_one_is_not() {
-    assert_eq!(MAX_INPUT_BYTES, 65_536);
+    assert_eq!(verses_core::MAX_INPUT_BYTES, 65_536);
     for (bytes, read) in [(65_536, true), (65_537, false)] {
         let list = format!("John 3:16{}", " ".repeat(bytes - 9));
         assert_eq!(parse_passages(&list).is_ok(), read, "{bytes}");

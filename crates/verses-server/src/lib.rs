@@ -2,14 +2,21 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod address;
 pub mod auth;
 pub mod config;
+mod counted;
+mod guarded;
 mod http;
+mod own_keys;
+pub mod proxy;
 mod serve;
 pub mod service;
 pub mod storage;
+mod tasks;
 pub mod texts;
 
 pub use config::ServerConfig;
 pub use http::Clock;
-pub use serve::{App, OpenError, serve};
+pub use own_keys::{OwnKeysError, list_keys, rotate_keys};
+pub use serve::{App, OpenError, Tls, TlsError, serve};

@@ -1,5 +1,12 @@
-//! The application, and the loop that serves it: connections bounded in number, heads bounded in time, and a stop that
-//! finishes what is in flight.
+//! The application, and the loop that serves it, with a stop that finishes what is in flight. What a connection may do is
+//! in `connection`, how many there may be in `places`.
+
+mod activity;
+mod connection;
+mod listen;
+mod places;
+mod stream;
+mod tls;
 
 use std::io;
 use std::path::Path;
@@ -7,30 +14,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tower::ServiceExt;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use crate::auth::{Auth, AuthBackend, AuthError};
+use self::connection::{Connections, Peer};
+use self::places::Places;
+pub use self::tls::{Tls, TlsError};
+use crate::auth::{Auth, AuthBackend, AuthError, JwksError, TokenSource};
 use crate::config::{ConfigError, ServerConfig};
-use crate::http::{self, Clock};
+use crate::http::{self, Clock, Layers, Limit};
+use crate::proxy::TrustedProxies;
 use crate::service::Service;
 use crate::storage::memory::MemoryStorage;
 use crate::storage::postgres::{self, PostgresOptions, PostgresStorage};
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Storage, StorageError};
+use crate::tasks::Tasks;
 use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
 
 /// The server, ready to be served.
 #[derive(Debug)]
 pub struct App {
     router: Router,
+    metrics: Router,
+    metrics_listener: Option<TcpListener>,
+    layers: Arc<Layers>,
     stopping: watch::Sender<bool>,
+    tls: Option<Tls>,
     config: ServerConfig,
 }
 
@@ -46,9 +56,15 @@ pub enum OpenError {
     /// Accounts.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// The keys of tokens.
+    #[error(transparent)]
+    Jwks(#[from] JwksError),
     /// The ESV API's settings.
     #[error(transparent)]
     Esv(#[from] EsvConfigError),
+    /// The files for TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 impl App {
@@ -108,9 +124,11 @@ impl App {
             texts = texts.with(Arc::new(EsvClient::new(&esv)?));
         }
         let service = Service::new(storage, texts, config.limits());
-        let auth = Auth::open(accounts, config.jwt_secret.as_deref(), config.token_life_seconds).await?;
+        let auth = Auth::open(accounts, TokenSource::of(&config)?, config.token_life_seconds, clock()).await?;
         let (stopping, stopped) = watch::channel(false);
-        Ok(Self { router: http::router(&config, service, auth, stopped, clock), stopping, config })
+        let tls = config.tls.as_ref().map(Tls::open).transpose()?;
+        let http::Built { router, metrics, layers } = http::build(&config, service, auth, stopped, clock);
+        Ok(Self { router, metrics, metrics_listener: None, layers, stopping, tls, config })
     }
 }
 
@@ -119,57 +137,110 @@ impl App {
     pub fn router(&self) -> Router {
         self.router.clone()
     }
+
+    /// Serves the metrics as well, at `/metrics` of this listener and nowhere else, in plain HTTP and to whoever asks.
+    #[must_use]
+    pub fn metrics_on(self, listener: TcpListener) -> Self {
+        Self { metrics_listener: Some(listener), ..self }
+    }
+
+    /// The certificate in use, to be read again on request. By itself it is looked at every half minute.
+    pub fn tls(&self) -> Option<Tls> {
+        self.tls.clone()
+    }
 }
 
-/// Serves until `shutdown` completes, then finishes what is in flight, for a bounded time.
+/// Serves until `shutdown` completes, then finishes what is in flight, for a bounded time. When this returns, nothing of
+/// the server runs any more.
 ///
 /// # Errors
-/// None after the listener is bound: a connection that fails ends alone.
+/// When the listener's address must not be listened on in plain HTTP
+/// ([`may_listen_on`](crate::ServerConfig::may_listen_on)). A connection that fails ends alone.
 pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output = ()> + Send) -> io::Result<()> {
-    let App { router, stopping, config } = app;
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_millis(config.header_timeout_ms));
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
-    let builder = Arc::new(builder);
-    let places = Arc::new(Semaphore::new(config.max_connections as usize));
-    let graceful = GracefulShutdown::new();
-    tokio::pin!(shutdown);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        let (stream, address, place) = accepted;
-        let with_address = move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(address));
-            request
-        };
-        let service = router.clone().map_request(with_address).map_response(http::allow_options);
-        let builder = Arc::clone(&builder);
-        let watcher = graceful.watcher();
-        let patience = Duration::from_millis(config.header_timeout_ms);
-        let mut stopped = stopping.subscribe();
-        tokio::spawn(async move {
-            let _place = place;
-            // The head's time limit starts when the protocol is known: a silent client must not hold a place before.
-            tokio::select! {
-                spoken = tokio::time::timeout(patience, speaks(&stream)) => if spoken.is_err() { return },
-                // Nothing is in flight on it: it does not hold up the stop.
-                _ = stopped.changed() => return,
-            }
-            let connection =
-                builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-            // A connection ends with an error whenever a client goes away: nothing to do about it.
-            drop(watcher.watch(connection.into_owned()).await);
-        });
+    let App { router, metrics, metrics_listener, layers, stopping, tls, config } = app;
+    let address = listener.local_addr()?;
+    config.may_listen_on(address).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    if config.can_be_overheard(address) && !config.behind_proxy.is_some() {
+        tracing::warn!(%address, "plain HTTP: whoever is on this network can read passwords and tokens");
     }
-    drop(listener);
+    let tasks = layers.tasks.clone();
+    run_aside(&tasks, &stopping, fold(Arc::clone(&layers)));
+    if let Some(tls) = tls.clone() {
+        run_aside(&tasks, &stopping, tls.follow());
+    }
+    if let Some(listener) = metrics_listener {
+        let connections = Arc::new(Connections::new(metrics, &config, tasks.clone()));
+        let places = Places::new(METRICS_CONNECTIONS, METRICS_CONNECTIONS, TrustedProxies::None);
+        let door = Door { listener, places, connections, tls: None, layers: Arc::clone(&layers) };
+        let stopped = stopping.subscribe();
+        run_aside(&tasks, &stopping, async move { door.let_in(&stopped).await });
+    }
+    let connections = Arc::new(Connections::new(router, &config, tasks.clone()));
+    let places = Places::new(config.max_connections, config.max_connections_per_address, config.behind_proxy.clone());
+    let door = Door { listener, places, connections, tls, layers };
+    let stopped = stopping.subscribe();
+    tokio::select! {
+        () = shutdown => {}
+        () = door.let_in(&stopped) => {}
+    }
+    drop(door);
     stopping.send_replace(true);
-    let drained = tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), graceful.shutdown()).await;
-    if drained.is_err() {
-        tracing::warn!("stopped before everything in flight was finished");
+    if tokio::time::timeout(Duration::from_millis(config.drain_timeout_ms), tasks.finished()).await.is_err() {
+        tracing::warn!(left = tasks.len(), "stopped before everything in flight was finished");
+        tasks.end().await;
     }
     Ok(())
+}
+
+/// Connections to the metrics at once.
+const METRICS_CONNECTIONS: u32 = 32;
+
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    places: Places,
+    connections: Arc<Connections>,
+    tls: Option<Tls>,
+    layers: Arc<Layers>,
+}
+
+impl Door {
+    /// Takes connections and serves each on a task of its own. Never ends.
+    async fn let_in(&self, stopped: &watch::Receiver<bool>) {
+        let metrics = &self.layers.metrics;
+        loop {
+            let accepted = self.places.accept(&self.listener, || metrics.limited(Limit::Connections)).await;
+            let (stream, address, place) = accepted;
+            let (connections, tls, stopped) = (Arc::clone(&self.connections), self.tls.clone(), stopped.clone());
+            let present = metrics.connection();
+            drop(self.layers.tasks.spawn(async move {
+                let _while_open = (place, present);
+                match tls {
+                    Some(tls) => connections.run_tls(&tls, stream, address, stopped).await,
+                    None => connections.run(stream, Peer { address, secure: false }, stopped).await,
+                }
+            }));
+        }
+    }
+}
+
+/// Runs this until the server is asked to stop.
+fn run_aside(tasks: &Tasks, stopping: &watch::Sender<bool>, work: impl Future<Output = ()> + Send + 'static) {
+    let mut stopped = stopping.subscribe();
+    drop(tasks.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            _ = stopped.changed() => {}
+        }
+    }));
+}
+
+/// Folds the samples of the metrics now and then, or they would pile up until somebody reads them.
+async fn fold(layers: Arc<Layers>) {
+    loop {
+        tokio::time::sleep(http::FOLD_EVERY).await;
+        layers.metrics.fold();
+    }
 }
 
 /// Makes a new database file readable by its owner only: it holds password hashes and the secret that signs tokens. A
@@ -180,42 +251,4 @@ fn make_private(path: &Path) {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     drop(options.open(path));
-}
-
-/// Waits until the client's first bytes tell which version of HTTP it speaks, without taking them.
-async fn speaks(stream: &TcpStream) {
-    const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    let mut start = [0; HTTP2.len()];
-    loop {
-        match stream.peek(&mut start).await {
-            // A start of the preface of HTTP/2, and not all of it: the rest comes soon, or the time is up.
-            Ok(n) if n > 0 && n < start.len() && HTTP2.starts_with(&start[..n]) => {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            // Whatever else it is, the connection's own reading deals with it.
-            _ => return,
-        }
-    }
-}
-
-/// A connection and its place among those allowed. An error of one connection, or no file handle left, is waited out.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, std::net::SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so there is always a permit in the end.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                // Answers are small: waiting to fill packets only adds delay. Without it they still arrive.
-                drop(stream.set_nodelay(true));
-                return (stream, address, place);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
 }

@@ -30,6 +30,18 @@ use crate::texts::Texts;
 /// Called after a commit that added to a user's history.
 pub type Observer = Arc<dyn Fn(UserId) + Send + Sync>;
 
+/// A part of the work on a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Looking up what creations need.
+    Texts,
+    /// The transaction.
+    Storage,
+}
+
+/// Called when a part begins; what it gives is dropped when the part ends. The service itself reads no clock.
+pub type StageObserver = Arc<dyn Fn(Stage) -> Box<dyn Send> + Send + Sync>;
+
 /// The service over a storage. Cloning gives another handle.
 #[derive(Clone)]
 pub struct Service<S> {
@@ -37,6 +49,7 @@ pub struct Service<S> {
     texts: Texts,
     limits: Arc<Limits>,
     observer: Option<Observer>,
+    stages: Option<StageObserver>,
 }
 
 impl<S: fmt::Debug> fmt::Debug for Service<S> {
@@ -64,7 +77,7 @@ impl<S: Storage> Service<S> {
     #[must_use]
     pub fn new(storage: S, texts: Texts, limits: Limits) -> Self {
         let limits = Limits { translations: texts.translations(), ..limits };
-        Self { storage, texts, limits: Arc::new(limits), observer: None }
+        Self { storage, texts, limits: Arc::new(limits), observer: None, stages: None }
     }
 
     /// Calls `observer` after every commit that added to a user's history. It must not block.
@@ -72,6 +85,17 @@ impl<S: Storage> Service<S> {
     pub fn with_observer(mut self, observer: Observer) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    /// Calls `stages` when a part of the work on a batch begins.
+    #[must_use]
+    pub fn with_stages(mut self, stages: StageObserver) -> Self {
+        self.stages = Some(stages);
+        self
+    }
+
+    fn begin(&self, stage: Stage) -> Option<Box<dyn Send>> {
+        self.stages.as_ref().map(|stages| stages(stage))
     }
 
     /// What the service accepts.

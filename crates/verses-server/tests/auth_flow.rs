@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use verses_core::UnixMillis;
 use verses_protocol::auth::Credentials;
 use verses_server::ServerConfig;
-use verses_server::auth::{Auth, AuthBackend};
+use verses_server::auth::{Auth, AuthBackend, TokenSource};
 
 const PASSWORD: &str = "correct horse";
 
@@ -138,9 +138,10 @@ async fn refresh_tokens_rotate_and_a_lost_answer_signs_nobody_out() {
 /// Over the accounts themselves, where time is an argument.
 #[tokio::test]
 async fn a_token_used_long_ago_ends_the_session_except_shortly_after() {
-    let auth = Auth::open(AuthBackend::memory(), None, 3_600).await.unwrap();
     let start = 1_772_452_800_000;
     let at = |after_ms: i64| UnixMillis(start + after_ms);
+    let source = TokenSource::Own { issuer: "https://verses.example.org/auth/v1".into() };
+    let auth = Auth::open(AuthBackend::memory(), source, 3_600, at(0)).await.unwrap();
     let first = auth.sign_up(Credentials::default(), at(0)).await.unwrap();
     let second = auth.refresh(refresher(&first), at(1_000)).await.unwrap();
     let third = auth.refresh(refresher(&second), at(2_000)).await.unwrap();

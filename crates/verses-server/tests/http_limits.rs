@@ -6,11 +6,12 @@ mod http;
 
 use std::time::Duration;
 
-use http::{ALICE, BOB, CHANGES, EVENTS, OPERATIONS, batch, config, send, start, start_with, token};
+use http::{ALICE, BOB, CHANGES, EVENTS, LIMITS, OPERATIONS, batch, config, send, start, start_with, token};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use verses_server::ServerConfig;
+use verses_server::proxy::TrustedProxies;
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -26,16 +27,69 @@ async fn operations_are_counted_per_user() {
     let first = server.post_as(ALICE, &lookups(2)).await;
     first.ok();
     assert_eq!(first.header("ratelimit-policy"), r#""ops";q=3;w=60"#);
-    assert_eq!(first.header("ratelimit"), r#""ops";r=1"#);
+    assert_eq!(first.header("ratelimit"), r#""ops";r=1;t=40"#);
     let refused = server.post_as(ALICE, &lookups(2)).await;
     assert_eq!(refused.problem(429), "rate_limited");
     assert!((1..=60).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
     assert_eq!(refused.json()["retryable"], true);
+    assert_eq!(refused.header("ratelimit-policy"), r#""ops";q=3;w=60"#);
+    assert!(refused.header("ratelimit").starts_with(r#""ops";r=1;t="#));
     // What was refused took nothing; another user has an allowance of their own; reading is not counted.
     server.post_as(ALICE, &lookups(1)).await.ok();
     server.post_as(BOB, &lookups(3)).await.ok();
     server.get_as(ALICE, CHANGES).await.ok();
     server.stop().await;
+}
+
+#[tokio::test]
+async fn requests_and_operations_are_counted_per_address_whoever_sends_them() {
+    let server = start_with(ServerConfig { requests_per_minute_per_address: 5, ..config() }).await;
+    server.post_as(ALICE, &lookups(2)).await.ok();
+    // A request, and no room for its operations.
+    let refused = server.post_as(BOB, &lookups(2)).await;
+    assert_eq!(refused.problem(429), "rate_limited");
+    assert_eq!(refused.header("ratelimit-policy"), r#""address";q=5;w=60"#);
+    server.get(LIMITS).await.ok();
+    // Tokens are not even looked at any more; and what is no function is not counted.
+    assert_eq!(server.get(CHANGES).await.problem(429), "rate_limited");
+    for path in ["/health", "/ready", "/openapi.json", "/auth/v1/settings"] {
+        server.get(path).await.ok();
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn behind_a_proxy_the_address_is_what_the_proxy_says() {
+    let behind = |proxies: &str| ServerConfig {
+        requests_per_minute_per_address: 1,
+        sign_ins_per_minute: 1,
+        behind_proxy: TrustedProxies::parse([proxies]).unwrap(),
+        ..config()
+    };
+    let ask = async |server: &http::Server, path: &str, from: &str| {
+        let method = if path == LIMITS { "GET" } else { "POST" };
+        let request = server.request(method, path).header("x-forwarded-for", from);
+        send(if path == LIMITS { request } else { request.body("{}") }).await.status.as_u16()
+    };
+    for path in [LIMITS, "/auth/v1/signup"] {
+        // Of a proxy: each address it names counts alone, and what others wrote before it does not count.
+        for proxies in ["1", "127.0.0.0/8"] {
+            let server = start_with(behind(proxies)).await;
+            assert_eq!(ask(&server, path, "203.0.113.5").await, 200, "{path}");
+            assert_eq!(ask(&server, path, "1.1.1.1, 203.0.113.5").await, 429, "{path}");
+            assert_eq!(ask(&server, path, "203.0.113.6").await, 200, "{path}");
+            assert_eq!(ask(&server, path, "2001:db8::1").await, 200, "{path}");
+            assert_eq!(ask(&server, path, "2001:db8::2").await, 429, "{path}: one network, one caller");
+            server.stop().await;
+        }
+        // Of nobody we trust: the header means nothing.
+        for proxies in ["0", "192.0.2.0/24"] {
+            let server = start_with(behind(proxies)).await;
+            assert_eq!(ask(&server, path, "203.0.113.5").await, 200, "{path}");
+            assert_eq!(ask(&server, path, "203.0.113.6").await, 429, "{path}");
+            server.stop().await;
+        }
+    }
 }
 
 #[tokio::test]

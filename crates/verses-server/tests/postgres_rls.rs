@@ -146,7 +146,7 @@ async fn nobody_but_the_server_writes_the_shared_catalogue() {
 #[tokio::test]
 async fn passwords_and_sessions_are_for_nobody_but_the_sign_in() {
     let (database, _, attacker) = with_two_users().await;
-    for table in ["accounts", "account_sessions", "account_secrets"] {
+    for table in ["accounts", "account_sessions", "account_secrets", "account_keys"] {
         let read = format!("SELECT count(*) FROM verses.{table}");
         refused(as_user(&database, attacker, &read), "permission denied");
         for role in ["anon", "service_role"] {

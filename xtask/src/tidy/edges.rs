@@ -48,7 +48,7 @@ const ALLOWED: [Edges; 13] = [
             "verses-store",
             "verses-store-sqlite",
         ],
-        in_tests: &[],
+        in_tests: &["verses-pgtest"],
     },
     // It is a test of all of them; nothing depends on it.
     Edges {

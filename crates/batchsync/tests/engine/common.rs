@@ -109,7 +109,11 @@ impl Sim {
     }
 
     pub(crate) fn add_child(&mut self, id: &str, parent: &str) {
-        let meta = QueuedMeta { depends_on: Some(parent.into()), ..self.meta(id, id) };
+        self.add_child_to(id, id, parent);
+    }
+
+    pub(crate) fn add_child_to(&mut self, entity: &str, id: &str, parent: &str) {
+        let meta = QueuedMeta { depends_on: Some(parent.into()), ..self.meta(id, entity) };
         self.put(meta);
     }
 

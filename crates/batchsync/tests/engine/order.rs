@@ -46,6 +46,28 @@ fn an_entity_is_never_in_two_requests_at_once() {
 }
 
 #[test]
+fn a_child_that_comes_back_does_not_ride_with_its_parent_while_its_own_entity_is_in_another_request() {
+    let mut sim = Sim::new(BatchConfig { max_in_flight: 2, ..fixed(2) });
+    sim.add("parent");
+    sim.add_child_to("x", "x-0", "parent");
+    let _ = sim.engine.flush(sim.now);
+    let first = sim.request();
+    let response = respond(&first, |_| Some(rejected()));
+    sim.answer(&first, Answer::Response(response));
+    assert_eq!(sim.failure("x-0"), blocked_by("parent"));
+
+    sim.add_to("x", "x-1");
+    let _ = sim.engine.flush(sim.now);
+    assert_eq!(sim.request().operations, ["x-1"]);
+    let settlement = sim.engine.retry(sim.now, "parent").unwrap();
+    sim.persist(settlement);
+    let _ = sim.engine.flush(sim.now);
+    assert_eq!(sim.request().operations, ["parent"]);
+    sim.wait();
+    assert!(sim.is_pending("x-0"));
+}
+
+#[test]
 fn an_operation_that_waits_holds_up_its_own_entity_and_no_other() {
     let mut sim = Sim::new(fixed(10));
     sim.add_to("x", "x-0");

@@ -8,9 +8,13 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use verses_server::{App, ServerConfig};
+use verses_server::config::TlsFiles;
+use verses_server::proxy::{ForwardedHeader, TrustedProxies};
+use verses_server::storage::postgres::PostgresOptions;
+use verses_server::{App, ServerConfig, Tls};
 
-use crate::args::ServeArgs;
+use crate::args::{ForwardedHeaderArg, PostgresArgs, ServeArgs, TokenArgs};
+use crate::commands::secrets::{address, database_url, secret};
 use crate::exit::{CliError, ExitStatus};
 use crate::output::Printer;
 
@@ -20,10 +24,10 @@ pub const SERVER_FILE: &str = "server.sqlite";
 /// `verses serve`
 ///
 /// # Errors
-/// A usage error for settings that make no sense; when the address or the database cannot be had.
+/// A usage error for settings that make no sense; when the address, a file or the database cannot be had.
 pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliError> {
     log_to_stderr(printer);
-    let config = config(args)?;
+    let mut config = config(args)?;
     if args.postgres.migrate_only {
         return migrate(printer, &config).await;
     }
@@ -31,11 +35,24 @@ pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliEr
         .await
         .with_context(|| format!("listening on {} (is it taken? another port: --listen 127.0.0.1:0)", args.listen))?;
     let address = listener.local_addr().context("reading the address")?;
-    // An address of PostgreSQL holds a password.
-    let what = if args.database.starts_with("postgres") { "the database" } else { &args.database };
-    let app = App::open(config).await.with_context(|| format!("opening {what}"))?;
-    let url = format!("http://{address}");
-    printer.result(&serde_json::json!({ "url": url }), || format!("Verses is ready at {url}"))?;
+    config.may_listen_on(address).map_err(|e| CliError::Usage(e.to_string()))?;
+    let url = format!("{}://{address}", if config.tls.is_some() { "https" } else { "http" });
+    if args.tokens.public_url.is_none() {
+        config.public_url.clone_from(&url);
+    }
+    let mut app = App::open(config).await.context("starting the server")?;
+    let mut ready = serde_json::json!({ "url": url });
+    if let Some(listen) = &args.metrics_listen {
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("listening on {listen} for the metrics"))?;
+        let address = listener.local_addr().context("reading the address of the metrics")?;
+        ready["metrics"] = format!("http://{address}/metrics").into();
+        app = app.metrics_on(listener);
+    }
+    if let Some(tls) = app.tls() {
+        reload_on_hangup(tls)?;
+    }
+    printer.result(&ready, || format!("Verses is ready at {url}"))?;
     verses_server::serve(listener, app, stop_signal()).await.context("serving")?;
     Ok(ExitStatus::Done)
 }
@@ -52,24 +69,75 @@ async fn migrate(printer: Printer, config: &ServerConfig) -> Result<ExitStatus, 
 }
 
 fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
-    let mut config = ServerConfig { database_url: args.database.clone(), ..ServerConfig::default() };
-    let postgres = &mut config.postgres;
-    postgres.migrate_url = args.postgres.migrate_database.clone();
-    postgres.listen_url = args.postgres.database_listen_url.clone();
-    postgres.max_connections = args.postgres.database_connections.unwrap_or(postgres.max_connections);
-    postgres.prepare = !args.postgres.database_no_prepare;
-    postgres.allow_privileged_login = args.postgres.database_privileged_login;
-    config.jwt_secret = args.jwt_secret.clone();
-    config.esv_api_key = args.esv_api_key.clone();
+    let mut config = ServerConfig { database_url: database_url(&args.database)?, ..ServerConfig::default() };
+    config_postgres(&mut config.postgres, &args.postgres)?;
+    config_tokens(&mut config, &args.tokens)?;
+    config.esv_api_key =
+        secret("esv-api-key", "VERSES_ESV_API_KEY", args.esv_api_key.as_ref(), args.esv_api_key_file.as_deref())?;
     config.esv_api_url = args.esv_api_url.clone();
+    if let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        config.tls = Some(TlsFiles { cert: cert.clone(), key: key.clone() });
+    }
+    config.behind_proxy = TrustedProxies::parse(args.behind_proxy.iter().map(String::as_str))
+        .map_err(|e| CliError::Usage(format!("--behind-proxy: {e}")))?;
+    config.forwarded_header = match args.forwarded_header {
+        ForwardedHeaderArg::XForwardedFor => ForwardedHeader::XForwardedFor,
+        ForwardedHeaderArg::Forwarded => ForwardedHeader::Forwarded,
+    };
     config.allowed_origins =
         args.allowed_origins.split(',').map(|o| o.trim().to_owned()).filter(|o| !o.is_empty()).collect();
-    config.max_operations = args.max_operations.unwrap_or(config.max_operations);
-    config.operations_per_minute = args.operations_per_minute.unwrap_or(config.operations_per_minute);
-    config.sign_ins_per_minute = args.sign_ins_per_minute.unwrap_or(config.sign_ins_per_minute);
+    let or = |given: Option<u32>, default: &mut u32| *default = given.unwrap_or(*default);
+    or(args.max_operations, &mut config.max_operations);
+    or(args.operations_per_minute, &mut config.operations_per_minute);
+    or(args.requests_per_minute_per_address, &mut config.requests_per_minute_per_address);
+    or(args.sign_ins_per_minute, &mut config.sign_ins_per_minute);
+    or(args.max_connections, &mut config.max_connections);
+    or(args.max_connections_per_address, &mut config.max_connections_per_address);
     config.token_life_seconds = args.token_life_seconds.unwrap_or(config.token_life_seconds);
     config.validate().map_err(|e| CliError::Usage(e.to_string()))?;
     Ok(config)
+}
+
+fn config_postgres(config: &mut PostgresOptions, args: &PostgresArgs) -> Result<(), CliError> {
+    let migrate = (args.migrate_database.as_deref(), args.migrate_database_file.as_deref());
+    config.migrate_url = address("migrate-database", "VERSES_MIGRATE_DATABASE_URL", migrate)?;
+    let listen = (args.database_listen_url.as_deref(), args.database_listen_url_file.as_deref());
+    config.listen_url = address("database-listen-url", "VERSES_DATABASE_LISTEN_URL", listen)?;
+    config.max_connections = args.database_connections.unwrap_or(config.max_connections);
+    config.prepare = !args.database_no_prepare;
+    config.allow_privileged_login = args.database_privileged_login;
+    Ok(())
+}
+
+fn config_tokens(config: &mut ServerConfig, args: &TokenArgs) -> Result<(), CliError> {
+    config.jwt_secret =
+        secret("jwt-secret", "VERSES_JWT_SECRET", args.jwt_secret.as_ref(), args.jwt_secret_file.as_deref())?;
+    config.external_auth = args.external_auth;
+    config.jwks_url = args.jwks_url.clone();
+    config.jwks_file = args.jwks_file.clone();
+    config.jwt_issuers = args.jwt_issuers.iter().map(|i| i.trim().to_owned()).filter(|i| !i.is_empty()).collect();
+    if let Some(url) = &args.public_url {
+        config.public_url.clone_from(url);
+    }
+    Ok(())
+}
+
+/// Reads the certificate again when SIGHUP comes.
+fn reload_on_hangup(tls: Tls) -> Result<(), CliError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangups = signal(SignalKind::hangup()).context("waiting for SIGHUP")?;
+        drop(tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                // What came of it is in the log.
+                drop(tls.reload());
+            }
+        }));
+    }
+    #[cfg(not(unix))]
+    drop(tls);
+    Ok(())
 }
 
 fn log_to_stderr(printer: Printer) {
@@ -118,6 +186,7 @@ impl LocalServer {
             database_url: format!("sqlite:{}", database.display()),
             // Whoever runs a demonstration or a benchmark does not want to be slowed down by a limit.
             operations_per_minute: 10_000_000,
+            requests_per_minute_per_address: 100_000_000,
             ..ServerConfig::default()
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listening on loopback")?;

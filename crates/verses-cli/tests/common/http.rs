@@ -109,6 +109,13 @@ pub(crate) fn request(method: &str, url: &str, path: &str, headers: &[(&str, &st
     Message::read(&mut BufReader::new(stream)).unwrap().expect("an answer")
 }
 
+/// A `GET`, with a token if there is one.
+pub(crate) fn get(url: &str, path: &str, token: Option<&str>) -> Message {
+    let bearer = token.map(|t| format!("Bearer {t}"));
+    let headers: Vec<(&str, &str)> = bearer.iter().map(|b| ("authorization", b.as_str())).collect();
+    request("GET", url, path, &headers, &[])
+}
+
 /// A JSON `POST`, with a token if there is one.
 pub(crate) fn post(url: &str, path: &str, token: Option<&str>, body: &[u8]) -> Message {
     let bearer = token.map(|t| format!("Bearer {t}"));

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub(crate) use device::{Device, Output, Running, signal, store_file};
-pub(crate) use http::{post, request};
+pub(crate) use http::{get, post, request};
 pub(crate) use proxy::{Action, Proxy, Seen};
 pub(crate) use server::Server;
 

@@ -109,6 +109,14 @@ impl Server {
         self.folder.path().join("server.db")
     }
 
+    /// A backup of its database, taken while it runs.
+    pub(crate) fn backup(&self) -> Vec<u8> {
+        let file = self.folder.path().join("backup.db");
+        let connection = rusqlite::Connection::open(self.database()).unwrap();
+        connection.execute("vacuum into ?1", [file.to_str().unwrap()]).unwrap();
+        std::fs::read(file).unwrap()
+    }
+
     /// Rows of a table of its database.
     pub(crate) fn count(&self, table: &str) -> i64 {
         let connection = rusqlite::Connection::open(self.database()).unwrap();
@@ -133,9 +141,12 @@ impl Drop for Server {
 }
 
 fn process(folder: &std::path::Path, listen: &str, flags: &[String]) -> Child {
-    let database = format!("sqlite:{}", folder.join("server.db").display());
-    Command::new(VERSES)
-        .args(["serve", "--json", "--listen", listen, "--database", &database])
+    let mut command = Command::new(VERSES);
+    command.args(["serve", "--json", "--listen", listen]);
+    if !flags.iter().any(|flag| flag == "--database") {
+        command.args(["--database", &format!("sqlite:{}", folder.join("server.db").display())]);
+    }
+    command
         .args(flags)
         .env("VERSES_LOG", "error")
         .stdin(Stdio::null())

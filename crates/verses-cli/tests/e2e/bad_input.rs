@@ -247,8 +247,8 @@ fn a_server_that_cannot_start_says_why() {
     let free = ["serve", "--listen", "127.0.0.1:0", "--database"];
     device.run(&[&free[..], &["oracle:x"]].concat()).says(2, &["oracle", "sqlite:"]);
     device.run(&[&free[..], &["sqlite:/nowhere/at/all.db"]].concat()).says(1, &["/nowhere/at/all.db"]);
-    let short = [&free[..], &["memory:", "--jwt-secret", "short"]].concat();
-    device.run(&short).says(2, &["32"]);
+    let short = device.file("short", b"short\n").display().to_string();
+    device.run(&[&free[..], &["memory:", "--jwt-secret-file", &short]].concat()).says(2, &["32"]);
     let garbage = device.file("garbage.db", &b"no database ".repeat(1_000));
     let database = format!("sqlite:{}", garbage.display());
     device.run(&[&free[..], &[database.as_str()]].concat()).says(1, &["garbage.db"]);

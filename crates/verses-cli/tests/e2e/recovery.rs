@@ -50,9 +50,7 @@ fn a_server_restored_from_a_backup_gets_again_what_it_lacks() {
     let device = server.device("cem");
     device.add(&TEN[..5]);
     device.ok(&["sync"]);
-    server.terminate();
-    let backup = std::fs::read(server.database()).unwrap();
-    server.restart();
+    let backup = server.backup();
     device.add(&TEN[5..]);
     device.ok(&["review", TEN[0], "--pass"]);
     device.ok(&["sync"]);

@@ -178,7 +178,7 @@ fn stamps_from_a_clock_that_is_far_off_are_corrected_and_kept_in_order() {
 #[test]
 fn the_server_says_that_it_lives_and_what_it_can_do() {
     let server = Server::start();
-    for path in ["/health", "/metrics", "/openapi.json"] {
+    for path in ["/health", "/ready", "/openapi.json"] {
         assert_eq!(request("GET", &server.url, path, &[], b"").status(), 200, "{path}");
     }
 }

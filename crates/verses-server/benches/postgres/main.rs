@@ -18,6 +18,10 @@ use self::work::{CARDS, Reviews, service_on, user};
 /// Settings of an ordinary small database server; commits wait for the disk.
 const SETTINGS: [&str; 3] = ["shared_buffers=256MB", "max_wal_size=4GB", "checkpoint_timeout=30min"];
 
+/// As in the `verses` binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     if let Ok(url) = std::env::var(load::SERVE_VARIABLE) {
         return load::serve(url);
@@ -92,6 +96,20 @@ async fn batches_of(cluster: &Cluster, size: usize, count: usize) -> (Duration, 
     times
 }
 
+/// What rows take on the disk, with their indexes.
+fn sizes(database: &TestDatabase) {
+    println!();
+    for table in ["sync_operations", "card_events", "verse_cards"] {
+        let sql = format!(
+            "VACUUM FULL verses.{table}; SELECT pg_total_relation_size('verses.{table}') / (SELECT count(*) FROM verses.{table})"
+        );
+        // VACUUM wants a statement of its own.
+        let (vacuum, size) = sql.split_once("; ").expect("two statements");
+        database.psql(vacuum).expect("vacuums");
+        println!("{table}: {} bytes a row with its indexes", database.psql(size).expect("a size"));
+    }
+}
+
 async fn pull(cluster: &Cluster) {
     let database = database(cluster).await;
     let service: Service<PostgresStorage> = service_on(storage(&database, 2).await);
@@ -100,6 +118,7 @@ async fn pull(cluster: &Cluster) {
         let request = reviews.next(500);
         service.batch(user(1), reviews.now(), request).await.expect("a batch");
     }
+    sizes(&database);
     let bare = bare::Feed::start(&database, user(1)).await;
     let (mut of_service, mut of_bare) = (Duration::ZERO, Duration::ZERO);
     for round in 0..12 {

@@ -80,6 +80,9 @@ pub enum AuthError {
     /// Busy: worth trying again.
     #[error("The server is busy, try again")]
     Busy,
+    /// The keys that sign tokens, or check them, cannot be had.
+    #[error("{0}")]
+    Keys(String),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -109,7 +112,7 @@ impl AuthError {
             | Self::EmailExists
             | Self::AnonymousPassword => 422,
             Self::RateLimited => 429,
-            Self::Busy | Self::Storage(_) => 503,
+            Self::Busy | Self::Keys(_) | Self::Storage(_) => 503,
         }
     }
 
@@ -136,13 +139,13 @@ impl AuthError {
             Self::SessionNotFound => "session_not_found",
             Self::UserNotFound => "user_not_found",
             Self::RateLimited => "over_request_rate_limit",
-            Self::Busy | Self::Storage(_) => "request_timeout",
+            Self::Busy | Self::Keys(_) | Self::Storage(_) => "request_timeout",
         }
     }
 
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited | Self::Busy | Self::Storage(_))
+        matches!(self, Self::RateLimited | Self::Busy | Self::Keys(_) | Self::Storage(_))
     }
 }

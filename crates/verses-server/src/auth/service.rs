@@ -6,14 +6,18 @@ use rand::TryRngCore;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use verses_core::UnixMillis;
-use verses_protocol::auth::Credentials;
+use verses_protocol::auth::{AUTH_PATH, Credentials};
 
 use super::error::AuthError;
+use super::jwks::{JwksError, JwksSource};
 use super::passwords::{self, NewPassword, Passwords};
 use super::refresh::{RefreshToken, Verdict};
-use super::store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, UserChange};
-use super::tokens::{TokenError, Tokens, Verified};
+use super::ring::{KeyRing, RingError, Source};
+use super::store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
+use super::tokens::{Issuer, Signer, TokenError, Verified};
 use super::user::{email_address, merge_metadata, metadata_object, user_json};
+use super::verify::VerifyingKey;
+use crate::config::ServerConfig;
 
 /// How often a change is decided anew because another one came in between. Each time it was another one's turn.
 const CHANGE_ATTEMPTS: usize = 32;
@@ -31,26 +35,136 @@ pub enum SignOutScope {
     Others,
 }
 
+/// Whose tokens are believed.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// Those issued here, with keys that are kept in the store.
+    Own {
+        /// `https://HOST/auth/v1`.
+        issuer: String,
+    },
+    /// Those issued here, signed with a secret that others may know too.
+    Secret {
+        /// The secret.
+        secret: String,
+        /// `https://HOST/auth/v1`.
+        issuer: String,
+    },
+    /// Those of an account server elsewhere; there is no sign-in here.
+    External {
+        /// Its public keys.
+        jwks: Option<JwksSource>,
+        /// Its secret, if it signs, or has signed, with one.
+        secret: Option<String>,
+        /// The issuers that are believed; all if there are none.
+        issuers: Vec<String>,
+    },
+}
+
+impl TokenSource {
+    /// What the settings say.
+    ///
+    /// # Errors
+    /// [`JwksError`] for an address of keys that cannot be one.
+    pub fn of(config: &ServerConfig) -> Result<Self, JwksError> {
+        let issuer = format!("{}{AUTH_PATH}", config.public_url.trim_end_matches('/'));
+        if config.is_external() {
+            let from_url = config.jwks_url.as_deref().map(JwksSource::url).transpose()?;
+            let jwks = from_url.or_else(|| config.jwks_file.clone().map(JwksSource::File));
+            return Ok(Self::External { jwks, secret: config.jwt_secret.clone(), issuers: config.jwt_issuers.clone() });
+        }
+        Ok(match config.jwt_secret.clone() {
+            Some(secret) => Self::Secret { secret, issuer },
+            None => Self::Own { issuer },
+        })
+    }
+}
+
+impl std::fmt::Debug for TokenSource {
+    // Secrets must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Own { .. } => "Own",
+            Self::Secret { .. } => "Secret",
+            Self::External { .. } => "External",
+        })
+    }
+}
+
 /// Accounts: users, sessions, tokens. Cloning gives another handle.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Auth {
     store: AuthBackend,
-    tokens: Arc<Tokens>,
+    ring: Arc<KeyRing>,
+    issuer: Issuer,
+    secret: Option<Arc<[u8]>>,
+    external: bool,
     passwords: Passwords,
 }
 
+impl std::fmt::Debug for Auth {
+    // A secret must not reach a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { store, issuer, external, .. } = self;
+        f.debug_struct("Auth")
+            .field("store", store)
+            .field("issuer", issuer)
+            .field("external", external)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Auth {
-    /// Accounts over this store. Without a secret, one is made and kept there.
+    /// Accounts over this store, or none but a check of tokens from elsewhere. A key of its own is made if there is none.
+    /// Keys from elsewhere that cannot be read now are read later.
     ///
     /// # Errors
-    /// Errors of the database, or of the operating system's source of randomness.
-    pub async fn open(store: AuthBackend, secret: Option<&str>, life_seconds: u64) -> Result<Self, AuthError> {
-        let secret = match secret {
-            Some(secret) => secret.as_bytes().to_vec(),
-            None => store.secret(random_bytes()?.to_vec()).await?,
+    /// Errors of the database, of a file of keys, or of the operating system's source of randomness.
+    pub async fn open(
+        store: AuthBackend,
+        tokens: TokenSource,
+        life_seconds: u64,
+        now: UnixMillis,
+    ) -> Result<Self, AuthError> {
+        let unnamed = |secret: &str| VerifyingKey::secret(None, secret.as_bytes());
+        // Somebody else's server may be down at the moment; a file or a database of one's own must work.
+        let may_come_later = matches!(&tokens, TokenSource::External { jwks: Some(JwksSource::Url(_)), .. });
+        let (ring, issuer, secret, external) = match tokens {
+            TokenSource::Own { issuer } => {
+                let source = Source::Stored { store: store.clone(), life_seconds };
+                (KeyRing::new(source, Vec::new(), Vec::new()), issuer, None, false)
+            }
+            TokenSource::Secret { secret, issuer } => {
+                let ring = KeyRing::new(Source::Fixed, vec![unnamed(&secret)], Vec::new());
+                (ring, issuer, Some(Arc::from(secret.as_bytes())), false)
+            }
+            TokenSource::External { jwks, secret, issuers } => {
+                let secrets = secret.iter().map(|secret| unnamed(secret)).collect();
+                let source = jwks.map_or(Source::Fixed, Source::Jwks);
+                (KeyRing::new(source, secrets, issuers), String::new(), None, true)
+            }
         };
-        let tokens = Arc::new(Tokens::new(&secret, life_seconds));
-        Ok(Self { store, tokens, passwords: Passwords::new()? })
+        match ring.read(now).await {
+            Ok(()) => {}
+            Err(RingError::Jwks(error)) if may_come_later => {
+                tracing::warn!(%error, "no key of tokens is known yet: it is tried again with every request, within limits");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let issuer = Issuer::new(issuer, life_seconds);
+        Ok(Self { store, ring: Arc::new(ring), issuer, secret, external, passwords: Passwords::new()? })
+    }
+
+    /// Whether accounts live elsewhere.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        self.external
+    }
+
+    /// The public keys that tokens issued here can be checked with, as a JWKS.
+    #[must_use]
+    pub fn jwks(&self, now: UnixMillis) -> Value {
+        self.ring.published(now)
     }
 
     /// Sign-up: with e-mail and password, or without both an anonymous user. Gives the session as clients read it.
@@ -155,8 +269,14 @@ impl Auth {
         now: UnixMillis,
     ) -> Result<Value, AuthError> {
         let seconds = seconds(now);
-        let access = self.tokens.issue(user, session.id, seconds).map_err(|_| AuthError::Busy)?;
-        let life = self.tokens.life_seconds();
+        let own = if self.secret.is_none() { self.ring.signing(now) } else { None };
+        let signer = match (&self.secret, &own) {
+            (Some(secret), _) => Signer::Secret(secret),
+            (None, Some(key)) => Signer::Key(key),
+            (None, None) => return Err(AuthError::Busy),
+        };
+        let access = self.issuer.issue(signer, user, session, seconds).map_err(|_| AuthError::Busy)?;
+        let life = self.issuer.life_seconds();
         Ok(json!({
             "access_token": access,
             "token_type": "bearer",
@@ -167,14 +287,17 @@ impl Auth {
         }))
     }
 
-    /// Checks an access token and that its session has not been ended.
+    /// Checks an access token and, if accounts live here, that its session has not been ended.
     ///
     /// # Errors
-    /// [`AuthError::BadJwt`], [`AuthError::SessionNotFound`]; errors of the database.
+    /// [`AuthError::BadJwt`], [`AuthError::SessionNotFound`]; [`AuthError::Busy`] while keys cannot be read; errors of
+    /// the database.
     pub async fn verify(&self, token: &str, now: UnixMillis) -> Result<Verified, AuthError> {
-        let verified =
-            self.tokens.verify(token, seconds(now)).map_err(|e: TokenError| AuthError::BadJwt(e.to_string()))?;
-        if let Some(session) = verified.session {
+        let verified = self.ring.verify(token, now).await.map_err(|error| match error {
+            TokenError::NoKeysNow => AuthError::Busy,
+            refused => AuthError::BadJwt(refused.to_string()),
+        })?;
+        if let Some(session) = verified.session.filter(|_| !self.external) {
             let known = self.store.session(session).await?;
             if known.is_none_or(|s| s.user_id != verified.user) {
                 return Err(AuthError::SessionNotFound);
@@ -249,8 +372,16 @@ impl Auth {
 }
 
 fn new_session(user: &AuthUserRow, now: UnixMillis) -> Result<AuthSession, AuthError> {
-    let key = random_bytes()?.to_vec();
-    Ok(AuthSession { id: Uuid::new_v4(), user_id: user.id, key, counter: 0, refreshed_at: now.0 })
+    let method = if user.is_anonymous { SignInMethod::Anonymous } else { SignInMethod::Password };
+    Ok(AuthSession {
+        id: Uuid::new_v4(),
+        user_id: user.id,
+        key: random_bytes()?.to_vec(),
+        counter: 0,
+        refreshed_at: now.0,
+        method,
+        signed_in_at: now.0,
+    })
 }
 
 fn seconds(now: UnixMillis) -> u64 {

@@ -1,13 +1,14 @@
-//! Users and sessions in SQLite, in tables of their own beside the verses.
+//! Users, sessions and signing keys in SQLite, in tables of their own beside the verses.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::store::{AuthSession, AuthUserRow, Ends, NotPut, UserChange};
+use super::keys::SigningKey;
+use super::store::{AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
 use crate::storage::sqlite::{Database, Migration};
 use crate::storage::{StorageError, UserId};
 
-static MIGRATIONS: [Migration; 2] = [FIRST, REVISIONS];
+static MIGRATIONS: [Migration; 3] = [FIRST, KEYS, REVISIONS];
 
 const FIRST: Migration = Migration {
     version: 1,
@@ -26,8 +27,22 @@ const FIRST: Migration = Migration {
     ",
 };
 
-const REVISIONS: Migration = Migration {
+const KEYS: Migration = Migration {
     version: 2,
+    name: "signing keys",
+    sql: "
+        create table auth_keys (
+            kid text primary key, private blob not null, created_at integer not null, life_seconds integer not null
+        ) strict, without rowid;
+        alter table auth_sessions add column method text not null default 'password';
+        alter table auth_sessions add column signed_in_at integer not null default 0;
+        update auth_sessions set signed_in_at = refreshed_at;
+        update auth_sessions set method = 'anonymous' where user_id in (select id from auth_users where is_anonymous = 1);
+    ",
+};
+
+const REVISIONS: Migration = Migration {
+    version: 3,
     name: "revisions of users",
     sql: "alter table auth_users add column revision integer not null default 1;",
 };
@@ -53,12 +68,38 @@ impl SqliteAuth {
         Ok(Self { database })
     }
 
-    pub(super) async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
+    pub(super) async fn secret(&self) -> Stored<Option<Vec<u8>>> {
+        let sql = "select value from auth_secrets where name = 'jwt'";
+        self.database.read(move |c| Ok(c.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)).await
+    }
+
+    pub(super) async fn delete_secret(&self) -> Stored<()> {
+        let sql = "delete from auth_secrets where name = 'jwt'";
+        self.database.write(move |c| Ok(c.execute(sql, []).map(drop)?)).await
+    }
+
+    pub(super) async fn keys(&self) -> Stored<Vec<SigningKey>> {
+        let read = self.database.read(|c| {
+            let mut keys = c.prepare_cached("select kid, private, created_at, life_seconds from auth_keys")?;
+            let found = keys.query_map([], key_row)?.collect::<rusqlite::Result<_>>()?;
+            Ok(found)
+        });
+        read.await
+    }
+
+    pub(super) async fn put_key(&self, key: SigningKey) -> Stored<()> {
         let write = self.database.write(move |c| {
-            c.execute("insert or ignore into auth_secrets (name, value) values ('jwt', ?1)", [&fresh])?;
-            Ok(c.query_row("select value from auth_secrets where name = 'jwt'", [], |row| row.get(0))?)
+            let life_seconds = i64::try_from(key.life_seconds).unwrap_or(i64::MAX);
+            let sql = "insert into auth_keys (kid, private, created_at, life_seconds) values (?1, ?2, ?3, ?4)
+                 on conflict (kid) do update set life_seconds = max(life_seconds, excluded.life_seconds)";
+            c.execute(sql, params![key.kid, key.private, key.created_at, life_seconds])?;
+            Ok(())
         });
         write.await
+    }
+
+    pub(super) async fn delete_key(&self, kid: String) -> Stored<()> {
+        self.database.write(move |c| Ok(c.execute("delete from auth_keys where kid = ?1", [kid]).map(drop)?)).await
     }
 
     pub(super) async fn put_user(&self, change: UserChange) -> Stored<Result<(), NotPut>> {
@@ -111,7 +152,8 @@ impl SqliteAuth {
 
     pub(super) async fn session(&self, id: Uuid) -> Stored<Option<AuthSession>> {
         let read = self.database.read(move |c| {
-            let sql = "select id, user_id, key, counter, refreshed_at from auth_sessions where id = ?1";
+            let sql = "select id, user_id, key, counter, refreshed_at, method, signed_in_at
+                 from auth_sessions where id = ?1";
             Ok(c.prepare_cached(sql)?.query_row([id.to_string()], session_row).optional()?)
         });
         read.await
@@ -171,14 +213,19 @@ fn write_user(c: &Connection, user: &AuthUserRow) -> Stored<()> {
 
 fn insert_session(c: &Connection, session: &AuthSession) -> Stored<()> {
     let counter = i64::try_from(session.counter).unwrap_or(i64::MAX);
-    c.prepare_cached("insert into auth_sessions (id, user_id, key, counter, refreshed_at) values (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![
-            session.id.to_string(),
-            session.user_id.to_string(),
-            session.key,
-            counter,
-            session.refreshed_at
-        ])?;
+    c.prepare_cached(
+        "insert into auth_sessions (id, user_id, key, counter, refreshed_at, method, signed_in_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        session.id.to_string(),
+        session.user_id.to_string(),
+        session.key,
+        counter,
+        session.refreshed_at,
+        session.method.as_str(),
+        session.signed_in_at
+    ])?;
     Ok(())
 }
 
@@ -192,6 +239,16 @@ fn id_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
     let text: String = row.get(column)?;
     Uuid::parse_str(&text)
         .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
+}
+
+fn key_row(row: &Row<'_>) -> rusqlite::Result<SigningKey> {
+    let life_seconds: i64 = row.get(3)?;
+    Ok(SigningKey {
+        kid: row.get(0)?,
+        private: row.get(1)?,
+        created_at: row.get(2)?,
+        life_seconds: u64::try_from(life_seconds).unwrap_or(0),
+    })
 }
 
 fn user_row(row: &Row<'_>) -> rusqlite::Result<AuthUserRow> {
@@ -211,11 +268,45 @@ fn user_row(row: &Row<'_>) -> rusqlite::Result<AuthUserRow> {
 
 fn session_row(row: &Row<'_>) -> rusqlite::Result<AuthSession> {
     let counter: i64 = row.get(3)?;
+    let method: String = row.get(5)?;
     Ok(AuthSession {
         id: id_at(row, 0)?,
         user_id: id_at(row, 1)?,
         key: row.get(2)?,
         counter: u64::try_from(counter).unwrap_or(0),
         refreshed_at: row.get(4)?,
+        method: SignInMethod::from_stored(&method),
+        signed_in_at: row.get(6)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_of_the_first_version_keeps_its_users_sessions_and_secret() {
+        let database = Database::open_in_memory().unwrap();
+        database.migrate("auth", &MIGRATIONS[..1]).unwrap();
+        let before = "
+            insert into auth_users values
+                ('00000000-0000-0000-0000-000000000001', 'ann@example.org', 'a hash', 0, '{}', 1, 2, 3),
+                ('00000000-0000-0000-0000-000000000002', null, null, 1, '{}', 1, 2, 3);
+            insert into auth_sessions values
+                ('00000000-0000-0000-0000-00000000000a', '00000000-0000-0000-0000-000000000001', x'01', 4, 5000),
+                ('00000000-0000-0000-0000-00000000000b', '00000000-0000-0000-0000-000000000002', x'02', 6, 7000);
+            insert into auth_secrets values ('jwt', x'0708');";
+        database.write(move |c| Ok(c.execute_batch(before)?)).await.unwrap();
+
+        let auth = SqliteAuth::open(database.clone()).unwrap();
+        let ann = auth.session(Uuid::from_u128(10)).await.unwrap().unwrap();
+        assert_eq!((ann.counter, ann.method, ann.signed_in_at), (4, SignInMethod::Password, 5_000));
+        let guest = auth.session(Uuid::from_u128(11)).await.unwrap().unwrap();
+        assert_eq!((guest.counter, guest.method, guest.signed_in_at), (6, SignInMethod::Anonymous, 7_000));
+        assert_eq!(auth.secret().await.unwrap(), Some(vec![7, 8]));
+        assert_eq!(auth.keys().await.unwrap(), []);
+        auth.delete_secret().await.unwrap();
+        assert_eq!(auth.secret().await.unwrap(), None);
+        SqliteAuth::open(database).unwrap();
+    }
 }

@@ -1,4 +1,4 @@
-//! Where users and sessions are kept: memory here, SQLite in `sqlite`, PostgreSQL beside its storage. Deciding is in `service`.
+//! Where users, sessions and signing keys are kept: memory here, SQLite in `sqlite`, PostgreSQL beside its storage. Deciding is in `service`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::keys::SigningKey;
 use super::sqlite::SqliteAuth;
 use crate::storage::postgres::PostgresAuth;
 use crate::storage::sqlite::Database;
@@ -57,6 +58,34 @@ pub struct AuthSession {
     pub counter: u64,
     /// When the counter last went on, milliseconds since the epoch.
     pub refreshed_at: i64,
+    /// How it began.
+    pub method: SignInMethod,
+    /// When it began, milliseconds since the epoch.
+    pub signed_in_at: i64,
+}
+
+/// How a session began, as tokens say it in `amr`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignInMethod {
+    /// With e-mail and password.
+    Password,
+    /// Without anything.
+    Anonymous,
+}
+
+impl SignInMethod {
+    /// As Supabase writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Anonymous => "anonymous",
+        }
+    }
+
+    pub(crate) fn from_stored(text: &str) -> Self {
+        if text == "anonymous" { Self::Anonymous } else { Self::Password }
+    }
 }
 
 /// A change of a user and of the user's sessions: all of it is made, or nothing.
@@ -113,7 +142,7 @@ pub struct MemoryAuth(Arc<Mutex<MemoryState>>);
 struct MemoryState {
     users: BTreeMap<UserId, AuthUserRow>,
     sessions: BTreeMap<Uuid, AuthSession>,
-    secret: Option<Vec<u8>>,
+    keys: BTreeMap<String, SigningKey>,
 }
 
 impl MemoryState {
@@ -158,15 +187,72 @@ impl AuthBackend {
         Ok(Self::Sqlite(SqliteAuth::open(database)?))
     }
 
-    /// The secret that signs tokens: the stored one, else `fresh`, which is stored.
+    /// The secret that signed tokens before there were keys, if there was one.
     ///
     /// # Errors
     /// Errors of the database; so for all the others here.
-    pub async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
+    pub async fn secret(&self) -> Stored<Option<Vec<u8>>> {
         match self {
-            Self::Memory(memory) => Ok(memory.state().secret.get_or_insert(fresh).clone()),
-            Self::Sqlite(sqlite) => sqlite.secret(fresh).await,
-            Self::Postgres(postgres) => postgres.secret(fresh).await,
+            Self::Memory(_) => Ok(None),
+            Self::Sqlite(sqlite) => sqlite.secret().await,
+            Self::Postgres(postgres) => postgres.secret().await,
+        }
+    }
+
+    /// Forgets that secret.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn delete_secret(&self) -> Stored<()> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            Self::Sqlite(sqlite) => sqlite.delete_secret().await,
+            Self::Postgres(postgres) => postgres.delete_secret().await,
+        }
+    }
+
+    /// The keys that sign tokens, in any order.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn keys(&self) -> Stored<Vec<SigningKey>> {
+        match self {
+            Self::Memory(memory) => Ok(memory.state().keys.values().cloned().collect()),
+            Self::Sqlite(sqlite) => sqlite.keys().await,
+            Self::Postgres(postgres) => postgres.keys().await,
+        }
+    }
+
+    /// Inserts a key. Of one that is there, only the life of its tokens changes, and only upwards.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn put_key(&self, key: SigningKey) -> Stored<()> {
+        match self {
+            Self::Memory(memory) => {
+                let life_seconds = key.life_seconds;
+                let mut state = memory.state();
+                let kept = state.keys.entry(key.kid.clone()).or_insert(key);
+                kept.life_seconds = kept.life_seconds.max(life_seconds);
+                Ok(())
+            }
+            Self::Sqlite(sqlite) => sqlite.put_key(key).await,
+            Self::Postgres(postgres) => postgres.put_key(key).await,
+        }
+    }
+
+    /// Forgets a key.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn delete_key(&self, kid: &str) -> Stored<()> {
+        match self {
+            Self::Memory(memory) => {
+                memory.state().keys.remove(kid);
+                Ok(())
+            }
+            Self::Sqlite(sqlite) => sqlite.delete_key(kid.to_owned()).await,
+            Self::Postgres(postgres) => postgres.delete_key(kid.to_owned()).await,
         }
     }
 

@@ -1,18 +1,14 @@
-//! Access tokens: JWTs signed with a shared secret (HS256), in Supabase's shape. The algorithm is fixed here, never taken
-//! from the token.
+//! Access tokens as this server issues them: JWTs in Supabase's shape. Checking them is in `verify`.
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::store::AuthUserRow;
+use super::keys::SigningKey;
+use super::store::{AuthSession, AuthUserRow};
+use super::verify::AUTHENTICATED;
 use crate::storage::UserId;
-
-/// The audience and the role of a user's token.
-const AUTHENTICATED: &str = "authenticated";
-/// How far clocks may differ, seconds.
-const LEEWAY_SECONDS: u64 = 30;
 
 /// What a token of ours says, in Supabase's order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,6 +70,12 @@ pub enum TokenError {
     /// It is no token of ours: malformed, another algorithm, a wrong signature, audience or issuer.
     #[error("the token is not valid: {0}")]
     Invalid(String),
+    /// It is signed with a key that is not known (here, or not yet).
+    #[error("the token is signed with a key that is not known here")]
+    UnknownKey,
+    /// It is signed with a key that is not known, and the keys cannot be read now: it may be a new one.
+    #[error("the token cannot be checked now")]
+    NoKeysNow,
     /// It has expired.
     #[error("the token has expired: refresh it")]
     Expired,
@@ -82,25 +84,37 @@ pub enum TokenError {
     NotAUser,
 }
 
-/// Signs and checks tokens.
-#[derive(Clone)]
-pub struct Tokens {
-    signing: EncodingKey,
-    checking: DecodingKey,
+/// Signs tokens.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    name: String,
     life_seconds: u64,
 }
 
-impl std::fmt::Debug for Tokens {
+/// What a token is signed with.
+#[derive(Clone, Copy)]
+pub enum Signer<'a> {
+    /// A shared secret: HS256.
+    Secret(&'a [u8]),
+    /// A key of the server's own: ES256.
+    Key(&'a SigningKey),
+}
+
+impl std::fmt::Debug for Signer<'_> {
+    // Secrets must not reach a log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("life_seconds", &self.life_seconds).finish_non_exhaustive()
+        match self {
+            Self::Secret(_) => f.write_str("Secret"),
+            Self::Key(key) => key.fmt(f),
+        }
     }
 }
 
-impl Tokens {
-    /// Tokens signed with this secret, living so long.
+impl Issuer {
+    /// Issues in this name (`https://HOST/auth/v1`) tokens that live so long.
     #[must_use]
-    pub fn new(secret: &[u8], life_seconds: u64) -> Self {
-        Self { signing: EncodingKey::from_secret(secret), checking: DecodingKey::from_secret(secret), life_seconds }
+    pub fn new(name: impl Into<String>, life_seconds: u64) -> Self {
+        Self { name: name.into(), life_seconds }
     }
 
     /// Life of a token, seconds.
@@ -112,11 +126,26 @@ impl Tokens {
     /// A token for a user's session, issued at `now` (seconds since the epoch).
     ///
     /// # Errors
-    /// [`TokenError::Invalid`] when it cannot be encoded, which does not happen with valid keys.
-    pub fn issue(&self, user: &AuthUserRow, session: Uuid, now: u64) -> Result<String, TokenError> {
-        let method = if user.is_anonymous { "anonymous" } else { "password" };
-        let claims = Claims {
-            iss: "verses/auth/v1".to_owned(),
+    /// [`TokenError::Invalid`] when it cannot be signed, which does not happen with a key that was read.
+    pub fn issue(
+        &self,
+        signer: Signer<'_>,
+        user: &AuthUserRow,
+        session: &AuthSession,
+        now: u64,
+    ) -> Result<String, TokenError> {
+        let (header, key) = match signer {
+            Signer::Secret(secret) => (Header::new(Algorithm::HS256), EncodingKey::from_secret(secret)),
+            Signer::Key(key) => (Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::ES256) }, key.signing()),
+        };
+        jsonwebtoken::encode(&header, &self.claims(user, session, now), &key)
+            .map_err(|e| TokenError::Invalid(e.to_string()))
+    }
+
+    fn claims(&self, user: &AuthUserRow, session: &AuthSession, now: u64) -> Claims {
+        let signed_in_at = session.signed_in_at / 1_000;
+        Claims {
+            iss: self.name.clone(),
             sub: user.id.to_string(),
             aud: AUTHENTICATED.into(),
             exp: now.saturating_add(self.life_seconds),
@@ -127,59 +156,9 @@ impl Tokens {
             user_metadata: user.metadata.clone(),
             role: AUTHENTICATED.to_owned(),
             aal: "aal1".to_owned(),
-            amr: json!([{ "method": method, "timestamp": now }]),
-            session_id: session.to_string(),
+            amr: json!([{ "method": session.method.as_str(), "timestamp": signed_in_at }]),
+            session_id: session.id.to_string(),
             is_anonymous: user.is_anonymous,
-        };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
-            .map_err(|e| TokenError::Invalid(e.to_string()))
+        }
     }
-
-    /// Checks a token at `now` (seconds since the epoch).
-    ///
-    /// # Errors
-    /// [`TokenError`] says why it is refused.
-    pub fn verify(&self, token: &str, now: u64) -> Result<Verified, TokenError> {
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_audience(&[AUTHENTICATED]);
-        validation.set_required_spec_claims::<&str>(&[]);
-        // Time is an argument of this server: expiry and not-before are checked below.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        let payload = jsonwebtoken::decode::<Value>(token, &self.checking, &validation)
-            .map_err(|e| TokenError::Invalid(e.to_string()))?
-            .claims;
-        check_payload(&payload, now)
-    }
-}
-
-/// Everything about a payload whose signature is right.
-fn check_payload(payload: &Value, now: u64) -> Result<Verified, TokenError> {
-    let seconds = |name: &str| payload.get(name).and_then(Value::as_u64);
-    let expires_at = seconds("exp").ok_or_else(|| TokenError::Invalid("it has no expiry".into()))?;
-    if now > expires_at.saturating_add(LEEWAY_SECONDS) {
-        return Err(TokenError::Expired);
-    }
-    match payload.get("nbf") {
-        None => {}
-        Some(nbf) if nbf.as_u64().is_some_and(|n| n <= now.saturating_add(LEEWAY_SECONDS)) => {}
-        Some(_) => return Err(TokenError::Invalid("it is not valid yet".into())),
-    }
-    // A key of the project (anon, service_role) has no subject and is no user's.
-    let Some(subject) = payload.get("sub").and_then(Value::as_str) else { return Err(TokenError::NotAUser) };
-    let audience_fits = match payload.get("aud") {
-        Some(Value::String(aud)) => aud == AUTHENTICATED,
-        Some(Value::Array(all)) => all.iter().any(|a| a == AUTHENTICATED),
-        _ => false,
-    };
-    if !audience_fits {
-        return Err(TokenError::Invalid("it is for another audience".into()));
-    }
-    if payload.get("role").and_then(Value::as_str) != Some(AUTHENTICATED) {
-        return Err(TokenError::NotAUser);
-    }
-    let user = Uuid::parse_str(subject).map_err(|_| TokenError::Invalid("its subject is no user id".into()))?;
-    let session = payload.get("session_id").and_then(Value::as_str).and_then(|s| Uuid::parse_str(s).ok());
-    Ok(Verified { user, session, expires_at })
 }

@@ -10,14 +10,15 @@ use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use verses_core::UnixMillis;
 use verses_protocol::ErrorCode;
-use verses_protocol::auth::{AuthProblem, Credentials, RefreshGrant};
+use verses_protocol::auth::{AUTH_PATH, AuthProblem, Credentials, RefreshGrant};
 
+use super::body::Caps;
 use super::{AppState, bearer};
 use crate::auth::{AuthError, SignOutScope, Verified};
 use crate::config::ServerConfig;
@@ -39,18 +40,47 @@ pub(super) fn routes<S: Storage>() -> Router<Arc<AppState<S>>> {
         .route("/auth/v1/logout", post(sign_out))
         .route("/auth/v1/health", get(health))
         .route("/auth/v1/settings", get(settings))
-        .route("/auth/v1/.well-known/jwks.json", get(jwks))
+        .route("/auth/v1/.well-known/jwks.json", get(jwks::<S>))
+}
+
+/// Accounts live elsewhere: whoever asks here is told where.
+pub(super) fn elsewhere<S: Storage>(config: &ServerConfig) -> Router<Arc<AppState<S>>> {
+    let of_keys = config.jwks_url.as_deref().and_then(|url| url.split_once("/.well-known/")).map(|(server, _)| server);
+    let place = match (&*config.jwt_issuers, of_keys) {
+        ([], None) => "the account server that this server's operator has chosen".to_owned(),
+        ([], Some(server)) => server.to_owned(),
+        (issuers, _) => issuers.join(" or "),
+    };
+    let text: Arc<str> = format!("accounts do not live on this server: sign in at {place}").into();
+    let answer = move || {
+        let text = Arc::clone(&text);
+        async move { problem(StatusCode::NOT_FOUND, "not_found", &text) }
+    };
+    Router::new().route(AUTH_PATH, any(answer.clone())).route(&format!("{AUTH_PATH}/{{*rest}}"), any(answer))
+}
+
+/// An error with the fields and headers that every version of the client reads.
+fn problem(status: StatusCode, code: &'static str, text: &str) -> Response {
+    let (code_text, text) = (code.to_owned(), text.to_owned());
+    let body = AuthProblem { code: code_text.clone(), error_code: code_text, message: text.clone(), msg: text };
+    let mut response = (status, serde_json::to_string(&body).unwrap_or_default()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(API_VERSION, HeaderValue::from_static("2024-01-01"));
+    headers.insert(ERROR_CODE, HeaderValue::from_static(code));
+    response
 }
 
 impl IntoResponse for AuthError {
     fn into_response(self) -> Response {
-        if let Self::Storage(error) = &self {
-            tracing::error!(%error, "the database failed in an auth call");
+        if let Self::Storage(_) | Self::Keys(_) = &self {
+            tracing::error!(error = %self, "an auth call failed");
         }
         let (code, status) =
             (self.code(), StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
         let text = match &self {
             Self::Storage(_) => "the server's database does not answer: try again".to_owned(),
+            Self::Keys(_) => "the server's keys cannot be had: try again".to_owned(),
             other => other.to_string(),
         };
         let problem = AuthProblem { code: code.into(), error_code: code.into(), message: text.clone(), msg: text };
@@ -81,12 +111,8 @@ async fn json_body<T: DeserializeOwned, S>(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<T, AuthError> {
-    let config = ServerConfig {
-        max_request_bytes: MAX_BODY_BYTES,
-        max_wire_bytes: MAX_BODY_BYTES,
-        ..state.layers.config.clone()
-    };
-    let bytes = super::body::read(headers, body, &config).await.map_err(|r| match r.code {
+    let caps = Caps { wire: MAX_BODY_BYTES, decoded: MAX_BODY_BYTES };
+    let bytes = super::body::read(&state.layers, headers, body, caps).await.map_err(|r| match r.code {
         ErrorCode::Unavailable | ErrorCode::DeadlineExceeded => AuthError::Busy,
         _ => AuthError::UnreadableBody(r.message),
     })?;
@@ -96,7 +122,7 @@ async fn json_body<T: DeserializeOwned, S>(
 
 /// Guessing passwords and making accounts in masses is slowed down per address.
 fn limit_sign_ins<S: Storage>(state: &AppState<S>, address: SocketAddr, now: UnixMillis) -> Result<(), AuthError> {
-    match state.sign_ins.take(address.ip(), 1, now.0) {
+    match state.sign_ins.take(address.ip().into(), 1, now.0) {
         Taken::Left(_) => Ok(()),
         Taken::Wait(_) => Err(AuthError::RateLimited),
     }
@@ -203,9 +229,9 @@ async fn settings() -> Response {
     }))
 }
 
-/// Tokens are signed with a shared secret, which is never published: there are no public keys.
-async fn jwks() -> Response {
-    let mut response = ok(&json!({ "keys": [] }));
+/// The public parts of the keys that tokens are signed with. A shared secret is never published.
+async fn jwks<S: Storage>(State(state): Shared<S>) -> Response {
+    let mut response = ok(&state.auth.jwks(state.now()));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=600"));
     response
 }

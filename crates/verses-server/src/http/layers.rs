@@ -1,99 +1,170 @@
-//! What happens around every request: CORS on every answer, an id, the protocol version, a time limit, a panic that
-//! becomes an answer, counting and logging, headers for safety.
+//! What happens around every request: who asks, an id, the protocol version, a time limit, a panic that becomes an answer,
+//! counting and logging, headers for safety. CORS is in `cors`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{ALLOW, HeaderName, ORIGIN, VARY};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::{ALLOW, CACHE_CONTROL, HeaderName, STRICT_TRANSPORT_SECURITY};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tracing::Instrument;
+use verses_core::UnixMillis;
 use verses_protocol::auth::AUTH_PATH;
 use verses_protocol::{EVENTS_PATH, ErrorCode, OLDEST_PROTOCOL_VERSION, PROTOCOL_HEADER, PROTOCOL_VERSION};
 
-use super::metrics::Metrics;
+use super::Clock;
+use super::admit::Admission;
+use super::memory::Memory;
+use super::metrics::{Limit, Metrics};
 use super::problem::Refusal;
+use super::rate::{Buckets, Taken};
+use crate::address::Caller;
 use crate::config::ServerConfig;
+use crate::tasks::Tasks;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest request id taken over from a caller, in bytes.
-const MAX_REQUEST_ID_BYTES: usize = 64;
+/// Longest id taken over from a caller, in bytes.
+const MAX_ID_BYTES: usize = 64;
 
 /// What the layers share.
-#[derive(Debug)]
 pub(crate) struct Layers {
     pub(crate) config: ServerConfig,
     pub(crate) metrics: Metrics,
+    pub(crate) memory: Memory,
+    pub(crate) admission: Admission,
+    pub(crate) tasks: Tasks,
+    addresses: Buckets<Caller>,
+    clock: Clock,
 }
 
-/// Answers preflights and puts the CORS headers on every answer, errors included.
-pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let mut response = if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        next.run(request).await
-    };
-    let headers = response.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let Some(allowed) = allowed_origin(&shared.config.allowed_origins, origin.as_ref()) {
-        for (name, value) in [
-            ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
-            (
-                "access-control-allow-headers",
-                "authorization, apikey, content-type, content-encoding, x-client-info, x-supabase-api-version, x-region, \
-                 x-retry-count, idempotency-key, prefer, traceparent, tracestate, baggage, x-request-id, verses-protocol",
-            ),
-            ("access-control-max-age", "7200"),
-            (
-                "access-control-expose-headers",
-                "x-supabase-api-version, x-sb-error-code, sb-error-code, x-relay-error, retry-after, ratelimit, \
-                 ratelimit-policy, x-request-id, date",
-            ),
-        ] {
-            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        headers.insert(HeaderName::from_static("access-control-allow-origin"), allowed);
+impl std::fmt::Debug for Layers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layers").field("config", &self.config).finish_non_exhaustive()
     }
+}
+
+impl Layers {
+    pub(super) fn new(config: &ServerConfig, tasks: Tasks, clock: Clock) -> Self {
+        Self {
+            metrics: Metrics::new(),
+            memory: Memory::new(config),
+            admission: Admission::new(config),
+            tasks,
+            addresses: Buckets::new("address", config.requests_per_minute_per_address),
+            clock,
+            config: config.clone(),
+        }
+    }
+
+    pub(super) fn now(&self) -> UnixMillis {
+        (self.clock)()
+    }
+
+    /// Takes from the allowance of an address.
+    pub(super) fn take_of_address(&self, address: Option<Caller>, units: u64) -> Result<(), Refusal> {
+        let Some(address) = address else { return Ok(()) };
+        match self.addresses.take_telling(address, units, self.now().0) {
+            (Taken::Left(_), _) => Ok(()),
+            (Taken::Wait(seconds), told) => {
+                self.metrics.limited(Limit::Address);
+                Err(Refusal::rate_limited(told, seconds, "requests and operations from one address"))
+            }
+        }
+    }
+}
+
+/// Says of an answer that it goes on until it ends by itself: no limit of time applies to it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GoesOn;
+
+/// Says who asks, for everything that counts by address: whoever is behind the proxies that are trusted.
+pub(crate) async fn identify(State(shared): State<Arc<Layers>>, mut request: Request, next: Next) -> Response {
+    // Only a router that is called without a socket has no address.
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let config = &shared.config;
+        let client = config.behind_proxy.client(peer.ip(), request.headers(), config.forwarded_header);
+        let extensions = request.extensions_mut();
+        extensions.insert(Caller::from(client));
+        extensions.insert(ConnectInfo(SocketAddr::new(client, peer.port())));
+    }
+    next.run(request).await
+}
+
+/// So many requests from one address. Sign-in has its own limit, for a client that is told 429 there signs its user out.
+pub(crate) async fn rate(State(shared): State<Arc<Layers>>, request: Request, next: Next) -> Response {
+    match shared.take_of_address(request.extensions().get::<Caller>().copied(), 1) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Says of a request that it came over TLS.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Secure;
+
+/// Headers for safety on every answer: nothing here is a page, and nothing of it belongs into one.
+pub(crate) async fn protect(request: Request, next: Next) -> Response {
+    let secure = request.extensions().get::<Secure>().is_some();
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+        ("referrer-policy", "no-referrer"),
+        // Pages that call with CORS are not concerned; those that embed an answer get none.
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if secure {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
-fn allowed_origin(allowed: &[String], origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-    if allowed.iter().any(|a| a == "*") {
-        return Some(HeaderValue::from_static("*"));
-    }
-    let origin = origin?;
-    allowed.iter().any(|a| a.as_bytes() == origin.as_bytes()).then(|| origin.clone())
-}
-
-/// Gives the request an id, counts it, logs it, and sets the headers every answer has.
+/// Gives the request an id, counts it and logs it. Whatever is logged on the way has the id too. Of what a caller wrote
+/// only the id is logged, and only if it is a plain one.
 pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
     request.headers_mut().insert(REQUEST_ID, id.clone());
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
+    let method = method_label(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
+    // At this level so that no filter takes the id from an error.
+    let id_text = id.to_str().unwrap_or_default();
+    let span = tracing::error_span!("request", request.id = id_text, batch.id = tracing::field::Empty);
     let started = Instant::now();
     let in_flight = shared.metrics.in_flight();
-    in_flight.increment(1.0);
-    let mut response = next.run(request).await;
-    in_flight.decrement(1.0);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    drop(in_flight);
     let status = response.status().as_u16();
-    let seconds = started.elapsed().as_secs_f64();
-    shared.metrics.request(path.clone(), status, seconds);
+    shared.metrics.request(route.clone(), status, started.elapsed().as_secs_f64());
     let duration_ms = started.elapsed().as_millis();
-    let id_text = id.to_str().unwrap_or_default();
-    if status >= 500 {
-        tracing::warn!(request.id = id_text, %method, route = path, status, duration_ms, "request failed");
-    } else {
-        tracing::info!(request.id = id_text, %method, route = path, status, duration_ms, "request");
-    }
-    let headers = response.headers_mut();
-    headers.insert(REQUEST_ID, id);
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
-    headers.entry("cache-control").or_insert(HeaderValue::from_static("no-store"));
+    span.in_scope(|| {
+        if status >= 500 {
+            tracing::warn!(method, route, status, duration_ms, "request failed");
+        } else {
+            tracing::info!(method, route, status, duration_ms, "request");
+        }
+    });
+    response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Methods for the log: callers may invent any.
+fn method_label(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    known.into_iter().find(|known| method.as_str() == *known).unwrap_or("other")
+}
+
+/// Whether an id of a caller's making may go into the log as it is.
+pub(super) fn is_plain_id(text: &[u8]) -> bool {
+    let fits = (1..=MAX_ID_BYTES).contains(&text.len());
+    fits && text.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// Adds OPTIONS, which is answered before the routes, to the methods of a 405. The router writes them outside its layers.
@@ -106,10 +177,7 @@ pub(crate) fn allow_options(mut response: Response) -> Response {
 }
 
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    let sent = headers.get(REQUEST_ID).filter(|v| {
-        let fits = (1..=MAX_REQUEST_ID_BYTES).contains(&v.len());
-        fits && v.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-    });
+    let sent = headers.get(REQUEST_ID).filter(|v| is_plain_id(v.as_bytes()));
     let fresh = || HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).unwrap_or(HeaderValue::from_static("-"));
     sent.cloned().unwrap_or_else(fresh)
 }

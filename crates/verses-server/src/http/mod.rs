@@ -1,16 +1,20 @@
 //! The HTTP edge: routes, what they share, and the order of the layers. What requests mean is in `service` and `auth`.
 
+mod admit;
 mod auth_routes;
 mod body;
+mod cors;
 mod events;
+mod intake;
+mod json;
 mod layers;
+mod memory;
 mod metrics;
 mod openapi;
 mod operations;
 mod problem;
 mod rate;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -26,21 +30,26 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use verses_core::UnixMillis;
 use verses_protocol::{CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATIONS_PATH};
 
+use crate::address::Caller;
 use crate::auth::Auth;
 use crate::config::ServerConfig;
-use crate::service::Service;
+use crate::service::{self, Service};
 use crate::storage::{Poke, Storage, UserId};
+use crate::tasks::Tasks;
 
-pub(crate) use self::layers::allow_options;
+pub(crate) use self::layers::{GoesOn, Secure, allow_options};
 
 use self::events::Hub;
-use self::layers::Layers;
-use self::metrics::Metrics;
+pub(crate) use self::layers::Layers;
+pub(crate) use self::metrics::{FOLD_EVERY, Limit};
 use self::problem::Refusal;
 use self::rate::Buckets;
 
 /// Answers smaller than this are not compressed, in bytes.
 const COMPRESS_FROM_BYTES: u64 = 1_024;
+
+/// Longest part of a path in a message, in characters.
+const MAX_SHOWN_PATH: usize = 200;
 
 /// What the handlers share.
 pub(crate) struct AppState<S> {
@@ -48,43 +57,77 @@ pub(crate) struct AppState<S> {
     auth: Auth,
     hub: Hub,
     operations: Buckets<UserId>,
-    sign_ins: Buckets<IpAddr>,
+    sign_ins: Buckets<Caller>,
     layers: Arc<Layers>,
     stopping: watch::Receiver<bool>,
-    clock: Clock,
+}
+
+/// What is made of a service and accounts.
+pub(crate) struct Built {
+    /// All routes for everybody.
+    pub(crate) router: Router,
+    /// The metrics, for a listener of their own.
+    pub(crate) metrics: Router,
+    pub(crate) layers: Arc<Layers>,
 }
 
 /// All routes over a service and accounts. `stopping` turns true when the server is asked to stop.
-pub(crate) fn router<S: Storage>(
+pub(crate) fn build<S: Storage>(
     config: &ServerConfig,
     service: Service<S>,
     auth: Auth,
     stopping: watch::Receiver<bool>,
     clock: Clock,
-) -> Router {
-    let hub = Hub::default();
-    let poked = hub.clone();
-    let told = hub.clone();
+) -> Built {
+    let layers = Arc::new(Layers::new(config, Tasks::default(), clock));
+    let hub = Hub::new(Arc::clone(&layers));
+    let service = watched(service, &hub, &layers);
+    let accounts = if auth.is_external() { auth_routes::elsewhere(config) } else { auth_routes::routes::<S>() };
+    let state = Arc::new(AppState {
+        service,
+        auth,
+        hub,
+        operations: Buckets::new("ops", config.operations_per_minute),
+        sign_ins: Buckets::new("sign-ins", config.sign_ins_per_minute),
+        layers: Arc::clone(&layers),
+        stopping,
+    });
+    Built { router: routes(state, &layers, accounts), metrics: metrics_routes(&layers), layers }
+}
+
+/// Pokes who listens, here and at other servers of the database, and counts how long things take.
+fn watched<S: Storage>(service: Service<S>, hub: &Hub, layers: &Arc<Layers>) -> Service<S> {
+    let (poked, told) = (hub.clone(), hub.clone());
     service.storage().listen(Arc::new(move |poke| match poke {
         Poke::User(user) => told.poke(user),
         Poke::Everyone => told.poke_everyone(),
     }));
     let others = service.storage().clone();
-    let service = service.with_observer(Arc::new(move |user| {
-        poked.poke(user);
-        others.announce(user);
-    }));
-    let layers = Arc::new(Layers { metrics: Metrics::new(), config: config.clone() });
-    let state = Arc::new(AppState {
-        service,
-        auth,
-        hub,
-        operations: Buckets::new(config.operations_per_minute),
-        sign_ins: Buckets::new(config.sign_ins_per_minute),
-        layers: Arc::clone(&layers),
-        stopping,
-        clock,
-    });
+    let timed = Arc::clone(layers);
+    service
+        .with_observer(Arc::new(move |user| {
+            poked.poke(user);
+            others.announce(user);
+        }))
+        .with_stages(Arc::new(move |stage| {
+            Box::new(timed.metrics.stage(match stage {
+                service::Stage::Texts => metrics::Stage::Texts,
+                service::Stage::Storage => metrics::Stage::Storage,
+            }))
+        }))
+}
+
+fn metrics_routes(layers: &Arc<Layers>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics_text))
+        .route("/health", get(health))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(Arc::clone(layers))
+        .layer(from_fn(layers::protect))
+}
+
+fn routes<S: Storage>(state: Arc<AppState<S>>, layers: &Arc<Layers>, accounts: Router<Arc<AppState<S>>>) -> Router {
     let compressed = SizeAbove::new(COMPRESS_FROM_BYTES).and(NotForContentType::SSE);
     Router::new()
         .route(OPERATIONS_PATH, post(operations::operations::<S>))
@@ -92,19 +135,23 @@ pub(crate) fn router<S: Storage>(
         .route(LIMITS_PATH, get(operations::limits::<S>))
         .route(EVENTS_PATH, get(operations::events::<S>))
         .layer(from_fn(layers::protocol))
-        .merge(auth_routes::routes::<S>())
+        .layer(from_fn_with_state(Arc::clone(layers), layers::rate))
+        .merge(accounts)
         .route("/health", get(health))
         .route("/ready", get(ready::<S>))
-        .route("/metrics", get(metrics_text::<S>))
         .route("/openapi.json", get(openapi::document))
         .route("/", get(home))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
-        .layer(from_fn_with_state(Arc::clone(&layers), layers::guard))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::guard))
+        .layer(from_fn_with_state(Arc::clone(layers), intake::watch))
+        .layer(from_fn_with_state(Arc::clone(layers), admit::admit))
         .layer(CompressionLayer::new().compress_when(compressed))
-        .layer(from_fn_with_state(Arc::clone(&layers), layers::observe))
-        .layer(from_fn_with_state(layers, layers::cors))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::observe))
+        .layer(from_fn_with_state(Arc::clone(layers), cors::cors))
+        .layer(from_fn(layers::protect))
+        .layer(from_fn_with_state(Arc::clone(layers), layers::identify))
 }
 
 /// Tells the time, in milliseconds since the epoch. A simulation has its own.
@@ -120,7 +167,7 @@ pub(crate) fn system_clock() -> Clock {
 
 impl<S> AppState<S> {
     fn now(&self) -> UnixMillis {
-        (self.clock)()
+        self.layers.now()
     }
 }
 
@@ -137,25 +184,25 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn json(status: StatusCode, body: String) -> Response {
+fn json_answer(status: StatusCode, body: String) -> Response {
     let mut response = (status, body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 async fn health() -> Response {
-    json(StatusCode::OK, serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }).to_string())
+    json_answer(StatusCode::OK, serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }).to_string())
 }
 
 async fn ready<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
     match state.service.ready().await {
-        Ok(()) => json(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
+        Ok(()) => json_answer(StatusCode::OK, r#"{"status":"ready"}"#.to_owned()),
         Err(error) => Refusal::from(error).into_response(),
     }
 }
 
-async fn metrics_text<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
-    let mut response = state.layers.metrics.render().into_response();
+async fn metrics_text(State(layers): State<Arc<Layers>>) -> Response {
+    let mut response = layers.metrics.render().into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
     response
 }
@@ -164,12 +211,17 @@ async fn home() -> &'static str {
     "Verses is running.\n\nIts interface is described at /openapi.json. From a terminal: verses --help\n"
 }
 
+/// The beginning of a path, for messages.
+fn shown(uri: &Uri) -> String {
+    uri.path().chars().take(MAX_SHOWN_PATH).collect()
+}
+
 async fn not_found(uri: Uri) -> Refusal {
-    Refusal::new(ErrorCode::NotFound, format!("there is nothing at {}: see /openapi.json", uri.path()))
+    Refusal::new(ErrorCode::NotFound, format!("there is nothing at {}: see /openapi.json", shown(&uri)))
 }
 
 async fn method_not_allowed(uri: Uri) -> Refusal {
     // The router adds the header Allow.
-    let text = format!("{} does not take this method: see /openapi.json", uri.path());
+    let text = format!("{} does not take this method: see /openapi.json", shown(&uri));
     Refusal::new(ErrorCode::MethodNotAllowed, text)
 }

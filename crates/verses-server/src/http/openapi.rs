@@ -7,7 +7,7 @@ use verses_protocol::{CHANGES_PATH, EVENTS_PATH, LIMITS_PATH, OPERATIONS_PATH};
 
 /// `GET /openapi.json`
 pub(super) async fn document() -> Response {
-    super::json(StatusCode::OK, description().to_string())
+    super::json_answer(StatusCode::OK, description().to_string())
 }
 
 fn answer(text: &str, schema: &Value) -> Value {
@@ -69,7 +69,6 @@ fn description() -> Value {
             "/auth/v1/.well-known/jwks.json": { "get": { "summary": "Public keys of tokens; none with a shared secret", "responses": { "200": answer("The keys", &json!({ "type": "object" })) } } },
             "/health": { "get": { "summary": "Whether the process is up", "responses": { "200": answer("Up", &json!({ "type": "object" })) } } },
             "/ready": { "get": { "summary": "Whether the database answers", "responses": { "200": answer("Ready", &json!({ "type": "object" })), "503": problems()["503"] } } },
-            "/metrics": { "get": { "summary": "Counters for Prometheus", "responses": { "200": { "description": "Text", "content": { "text/plain": {} } } } } },
             "/openapi.json": { "get": { "summary": "This document", "responses": { "200": answer("The document", &json!({ "type": "object" })) } } },
         },
         "components": { "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" } }, "schemas": schemas() },

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use verses_protocol::{ErrorCode, Problem};
 
+use super::rate::RateLimit;
 use crate::service::ServiceError;
 use crate::storage::StorageError;
 
@@ -16,6 +17,7 @@ pub(crate) struct Refusal {
     pub(crate) retry_after_seconds: Option<u64>,
     pub(crate) max_operations: Option<u32>,
     pub(crate) max_request_bytes: Option<u64>,
+    pub(crate) rate: Option<RateLimit>,
 }
 
 impl Refusal {
@@ -28,7 +30,14 @@ impl Refusal {
             retry_after_seconds: busy.then_some(2),
             max_operations: None,
             max_request_bytes: None,
+            rate: None,
         }
+    }
+
+    /// Too many units were asked of a bucket: when to come back.
+    pub(crate) fn rate_limited(rate: RateLimit, seconds: u64, of_what: &str) -> Self {
+        let text = format!("more than {} {of_what} a minute: wait {seconds} s and send the same again", rate.quota);
+        Self { retry_after_seconds: Some(seconds), rate: Some(rate), ..Self::new(ErrorCode::RateLimited, text) }
     }
 
     /// The status that goes with a code.
@@ -99,6 +108,7 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        headers.extend(self.rate.iter().flat_map(RateLimit::headers));
         match self.code {
             ErrorCode::InvalidToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));

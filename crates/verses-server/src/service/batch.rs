@@ -14,7 +14,7 @@ use verses_protocol::{
 use super::cursor::Cursor;
 use super::decide::{BatchDecision, Data, Outcome};
 use super::decode::{Decoded, decode};
-use super::{Service, ServiceError, invalid_cursor};
+use super::{Service, ServiceError, Stage, invalid_cursor};
 use crate::storage::{Storage, StorageError, UserId};
 
 /// The answer to one operation before it is worded.
@@ -136,7 +136,9 @@ impl<S: Storage> Service<S> {
             }
         }
         if !to_apply.is_empty() {
+            let part = self.begin(Stage::Texts);
             let decision = self.prepare(user, now, to_apply).await?;
+            drop(part);
             self.decide(user, decision, &mut answers).await?;
         }
         self.answer_lookups(user, now, lookups, &mut answers).await?;
@@ -149,7 +151,9 @@ impl<S: Storage> Service<S> {
         decision: BatchDecision,
         answers: &mut BTreeMap<usize, Answer>,
     ) -> Result<(), ServiceError> {
+        let part = self.begin(Stage::Storage);
         let decided = self.storage.transact(user, decision.wanted(), decision).await?;
+        drop(part);
         if decided.changed
             && let Some(observer) = &self.observer
         {

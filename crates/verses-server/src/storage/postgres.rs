@@ -11,6 +11,7 @@ mod faults;
 mod migrate;
 mod options;
 mod pokes;
+mod reach;
 mod rows;
 mod sql;
 #[cfg(test)]

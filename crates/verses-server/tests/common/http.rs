@@ -27,6 +27,7 @@ pub(crate) const EVENTS: &str = "/functions/v1/verse-events";
 /// A running server.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: SocketAddr,
     pub(crate) client: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
     pub(crate) running: JoinHandle<std::io::Result<()>>,
@@ -43,6 +44,10 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -97,6 +102,9 @@ pub(crate) async fn start_over(config: ServerConfig, storage: impl Storage) -> S
 async fn start_app(app: App) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let metrics_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metrics = metrics_listener.local_addr().unwrap();
+    let app = app.metrics_on(metrics_listener);
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(async move {
         let stopped = async {
@@ -106,13 +114,18 @@ async fn start_app(app: App) -> Server {
         serve(listener, app, stopped).await
     });
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    Server { address, client, stop: Some(stop), running }
+    Server { address, metrics, client, stop: Some(stop), running }
 }
 
 impl Server {
     pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let url = format!("http://{}{path}", self.address);
         self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), url)
+    }
+
+    /// What the server counts, as Prometheus reads it.
+    pub(crate) async fn metrics(&self) -> String {
+        send(self.client.get(format!("http://{}/metrics", self.metrics))).await.text()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use uuid::Uuid;
 use verses_core::{CardEvent, CardEventKind, Profile, Verse, VerseId};
-use verses_server::auth::{AuthBackend, AuthSession, AuthUserRow};
+use verses_server::auth::{AuthBackend, AuthSession, AuthUserRow, SignInMethod};
 use verses_server::storage::memory::MemoryStorage;
 use verses_server::storage::sqlite::SqliteStorage;
 use verses_server::storage::{
@@ -105,8 +105,15 @@ async fn renew(accounts: &AuthBackend, number: u64) -> Result<(), StorageError> 
             accounts.put_user(ann).await?.map_err(|_| StorageError::Failed("the address is taken".into()))
         }
         2 => {
-            let session =
-                AuthSession { id: SESSION_ID, user_id: owner, key: vec![0, 255, 7], counter: 0, refreshed_at: 5 };
+            let session = AuthSession {
+                id: SESSION_ID,
+                user_id: owner,
+                key: vec![0, 255, 7],
+                counter: 0,
+                refreshed_at: 5,
+                method: SignInMethod::Password,
+                signed_in_at: 4,
+            };
             accounts.put_session(session).await
         }
         _ => {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use verses_client::{Method, Request};
 use verses_core::UnixMillis;
 use verses_protocol::Limits;
-use verses_server::auth::{AuthBackend, AuthSession, AuthUserRow, Tokens};
+use verses_server::auth::{AuthBackend, AuthSession, AuthUserRow, Issuer, SignInMethod, Signer};
 use verses_server::storage::sqlite::SqliteStorage;
 use verses_server::{App, ServerConfig};
 
@@ -37,7 +37,7 @@ pub(crate) struct Edge {
 
 /// Makes tokens that the router accepts.
 pub(crate) struct Mint {
-    tokens: Tokens,
+    issuer: Issuer,
     accounts: AuthBackend,
 }
 
@@ -49,7 +49,7 @@ impl Edge {
         *lock(&lock(&world.server).database) = Inner::Sqlite(storage.clone());
         let accounts = AuthBackend::memory();
         let life_s = world.params.server.token_life_s;
-        let mint = Mint { tokens: Tokens::new(SECRET.as_bytes(), life_s), accounts: accounts.clone() };
+        let mint = Mint { issuer: Issuer::new("https://simulator/auth/v1", life_s), accounts: accounts.clone() };
         lock(&world.accounts).mint = Some(mint);
         let limits = lock(&world.server).limits.clone();
         Self::start(world, runtime, accounts, storage, &limits)
@@ -134,10 +134,18 @@ impl Mint {
             last_sign_in_at: Some(now_ms),
             revision: 0,
         };
-        let kept = AuthSession { id: session, user_id: user, key: Vec::new(), counter: 0, refreshed_at: now_ms };
+        let kept = AuthSession {
+            id: session,
+            user_id: user,
+            key: Vec::new(),
+            counter: 0,
+            refreshed_at: now_ms,
+            method: SignInMethod::Anonymous,
+            signed_in_at: now_ms,
+        };
         // Accounts in memory answer at once.
-        self.accounts.put_session(kept).now_or_never()?.ok()?;
-        self.tokens.issue(&row, session, u64::try_from(now_ms / 1_000).ok()?).ok()
+        self.accounts.put_session(kept.clone()).now_or_never()?.ok()?;
+        self.issuer.issue(Signer::Secret(SECRET.as_bytes()), &row, &kept, u64::try_from(now_ms / 1_000).ok()?).ok()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Users and sessions of the embedded sign-in, in tables of their own that only a role of their own reaches. What is
+//! Users, sessions and signing keys of the embedded sign-in, in tables of their own that only a role of their own reaches. What is
 //! decided about them is in `auth`.
 
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::faults::Fault;
 use super::transaction::{Access, Acting, Parameters};
 use super::{PostgresStorage, rows, sql};
-use crate::auth::store::{AuthSession, AuthUserRow, Ends, NotPut, UserChange};
+use crate::auth::keys::SigningKey;
+use crate::auth::store::{AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
 use crate::storage::columns::from_json;
 use crate::storage::{StorageError, UserId};
 
@@ -54,14 +55,30 @@ async fn change_rows(storage: &PostgresStorage, sql: &sql::Sql, parameters: Para
     tx.end(done.map(|(_, rows, _)| rows)).await
 }
 
-/// Parts of a session that begins, each nothing if there is none.
-fn parts(session: Option<&AuthSession>) -> (Option<Uuid>, Option<&[u8]>, Option<i64>) {
-    (session.map(|s| s.id), session.map(|s| &*s.key), session.map(|s| s.refreshed_at))
+/// A session that begins, each part nothing if there is none.
+struct Begun<'a> {
+    id: Option<Uuid>,
+    key: Option<&'a [u8]>,
+    refreshed_at: Option<i64>,
+    method: Option<&'static str>,
+    signed_in_at: Option<i64>,
+}
+
+impl<'a> Begun<'a> {
+    fn of(session: Option<&'a AuthSession>) -> Self {
+        Self {
+            id: session.map(|s| s.id),
+            key: session.map(|s| &*s.key),
+            refreshed_at: session.map(|s| s.refreshed_at),
+            method: session.map(|s| s.method.as_str()),
+            signed_in_at: session.map(|s| s.signed_in_at),
+        }
+    }
 }
 
 async fn make(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>, Fault> {
     let (u, metadata) = (&change.user, change.user.metadata.to_string());
-    let (session, key, refreshed_at) = parts(change.begins.as_ref());
+    let begun = Begun::of(change.begins.as_ref());
     let all: Parameters<'_> = &[
         &u.id,
         &u.email,
@@ -71,16 +88,18 @@ async fn make(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>
         &u.created_at,
         &u.updated_at,
         &u.last_sign_in_at,
-        &session,
-        &key,
-        &refreshed_at,
+        &begun.id,
+        &begun.key,
+        &begun.refreshed_at,
+        &begun.method,
+        &begun.signed_in_at,
     ];
     change_rows(storage, &sql::MAKE_ACCOUNT, all).await
 }
 
 async fn replace(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>, Fault> {
     let (u, metadata) = (&change.user, change.user.metadata.to_string());
-    let (session, key, refreshed_at) = parts(change.begins.as_ref());
+    let begun = Begun::of(change.begins.as_ref());
     let (ends, kept) = match change.ends {
         Ends::None => (false, None),
         Ends::AllBut(kept) => (true, kept),
@@ -96,9 +115,11 @@ async fn replace(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<R
         &u.updated_at,
         &u.last_sign_in_at,
         &revision,
-        &session,
-        &key,
-        &refreshed_at,
+        &begun.id,
+        &begun.key,
+        &begun.refreshed_at,
+        &begun.method,
+        &begun.signed_in_at,
         &ends,
         &kept,
     ];
@@ -118,16 +139,47 @@ impl PostgresAuth {
         Self { storage }
     }
 
-    pub(crate) async fn secret(&self, fresh: Vec<u8>) -> Stored<Vec<u8>> {
-        let fresh = Arc::new(fresh);
+    pub(crate) async fn secret(&self) -> Stored<Option<Vec<u8>>> {
+        let attempt = move |storage: PostgresStorage| async move {
+            let found = find(&storage, &sql::SECRET, &[&"jwt"]).await?;
+            Ok(found.first().map(|row| rows::get(row, 0)).transpose()?)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn delete_secret(&self) -> Stored<()> {
+        let attempt = move |storage: PostgresStorage| async move {
+            change(&storage, &sql::DELETE_SECRET, &[&"jwt"]).await.map(drop)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn keys(&self) -> Stored<Vec<SigningKey>> {
+        let attempt = move |storage: PostgresStorage| async move {
+            let found = find(&storage, &sql::KEYS, &[]).await?;
+            Ok(found.iter().map(key_of).collect::<Stored<_>>()?)
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn put_key(&self, key: SigningKey) -> Stored<()> {
+        let key = Arc::new(key);
         let attempt = move |storage: PostgresStorage| {
-            let fresh = Arc::clone(&fresh);
+            let key = Arc::clone(&key);
             async move {
-                change(&storage, &sql::KEEP_SECRET, &[&"jwt", &*fresh]).await?;
-                let found = find(&storage, &sql::SECRET, &[&"jwt"]).await?;
-                let row = found.first().ok_or_else(|| Fault::failed("the secret that was just kept is not there"))?;
-                Ok(rows::get(row, 0)?)
+                let life_seconds = as_bigint(key.life_seconds);
+                let all: Parameters<'_> = &[&key.kid, &key.private, &key.created_at, &life_seconds];
+                change(&storage, &sql::PUT_KEY, all).await.map(drop)
             }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn delete_key(&self, kid: String) -> Stored<()> {
+        let kid = Arc::new(kid);
+        let attempt = move |storage: PostgresStorage| {
+            let kid = Arc::clone(&kid);
+            async move { change(&storage, &sql::DELETE_KEY, &[&*kid]).await.map(drop) }
         };
         self.storage.again(attempt).await
     }
@@ -189,7 +241,8 @@ impl PostgresAuth {
             let s = Arc::clone(&session);
             async move {
                 let counter = as_bigint(s.counter);
-                let all: Parameters<'_> = &[&s.id, &s.user_id, &s.key, &counter, &s.refreshed_at];
+                let all: Parameters<'_> =
+                    &[&s.id, &s.user_id, &s.key, &counter, &s.refreshed_at, &s.method.as_str(), &s.signed_in_at];
                 match change(&storage, &sql::PUT_SESSION, all).await {
                     // Ids are random: one that is there is this one, whose commit was not answered.
                     Err(fault) if !fault.key_taken => Err(fault),
@@ -230,9 +283,19 @@ impl PostgresAuth {
     }
 }
 
-/// Counters that no 64-bit column can hold are those of no session.
+/// Numbers that no 64-bit column can hold: counters of no session, lives without an end.
 fn as_bigint(counter: u64) -> i64 {
     i64::try_from(counter).unwrap_or(i64::MAX)
+}
+
+fn key_of(row: &Row) -> Stored<SigningKey> {
+    let life_seconds: i64 = rows::get(row, 3)?;
+    Ok(SigningKey {
+        kid: rows::get(row, 0)?,
+        private: rows::get(row, 1)?,
+        created_at: rows::get(row, 2)?,
+        life_seconds: u64::try_from(life_seconds).unwrap_or(0),
+    })
 }
 
 fn user_of(row: &Row) -> Stored<AuthUserRow> {
@@ -251,11 +314,14 @@ fn user_of(row: &Row) -> Stored<AuthUserRow> {
 
 fn session_of(row: &Row) -> Stored<AuthSession> {
     let counter: i64 = rows::get(row, 3)?;
+    let method: String = rows::get(row, 5)?;
     Ok(AuthSession {
         id: rows::get(row, 0)?,
         user_id: rows::get(row, 1)?,
         key: rows::get(row, 2)?,
         counter: u64::try_from(counter).unwrap_or(0),
         refreshed_at: rows::get(row, 4)?,
+        method: SignInMethod::from_stored(&method),
+        signed_in_at: rows::get(row, 6)?,
     })
 }

@@ -1,12 +1,13 @@
 //! Connections: the pool, and a connection taken from it. What is said over one is in `transaction`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
-use tokio_postgres::NoTls;
 
 use super::faults::Fault;
 use super::options::PostgresOptions;
+use super::reach::Reach;
 use super::sql;
 use crate::storage::StorageError;
 
@@ -30,9 +31,9 @@ impl std::fmt::Debug for Connections {
 impl Connections {
     /// A pool that connects when it is needed.
     pub(super) fn new(options: &PostgresOptions) -> Result<Self, StorageError> {
-        let config = options.connection()?;
+        let Reach { config, tls } = Reach::read(&options.url)?;
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
+        let manager = Manager::from_config(config, tls, recycling);
         let prepares = options.prepare;
         let mut builder = Pool::builder(manager)
             .max_size(options.max_connections as usize)
@@ -43,11 +44,17 @@ impl Connections {
         if prepares {
             // Later, preparing would cost a round trip in the middle of a transaction. The login itself cannot even name
             // the tables; whether a statement may run is asked again when it does.
-            builder = builder.post_create(Hook::async_fn(|client, _| {
+            // Every statement has one good plan, by its key: planning it each time would cost more than running it.
+            let settings: Arc<str> = format!(
+                "SET plan_cache_mode = force_generic_plan; SET search_path = ''; SET statement_timeout = {}; SET lock_timeout = {}",
+                options.statement_timeout_ms, options.lock_timeout_ms
+            )
+            .into();
+            builder = builder.post_create(Hook::async_fn(move |client, _| {
+                let settings = Arc::clone(&settings);
                 Box::pin(async move {
                     let prepare = async {
-                        // Every statement has one good plan, by its key: planning it each time would cost more than running it.
-                        client.batch_execute("SET plan_cache_mode = force_generic_plan").await?;
+                        client.batch_execute(&settings).await?;
                         client.batch_execute("BEGIN READ ONLY; SET LOCAL ROLE service_role").await?;
                         let all = sql::ALL.iter().map(|(_, sql)| client.prepare_typed_cached(sql.text, sql.types));
                         futures_util::future::try_join_all(all).await?;

@@ -1,10 +1,11 @@
 //! Schema changes of the storage on PostgreSQL, and what a login must and must not be. The changes are numbered, forward
 //! only, each in a transaction of its own under one lock, so that several servers may start at once.
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
 use super::faults::{Fault, told};
-use super::options::{PostgresOptions, connection};
+use super::options::PostgresOptions;
+use super::reach::{Reach, tls_hint};
 use crate::storage::StorageError;
 
 /// One step of the schema.
@@ -20,7 +21,8 @@ const STEPS: &[Step] = &[
     Step { version: 2, name: "sync tables", sql: include_str!("migrations/0002_sync.sql") },
     Step { version: 3, name: "accounts", sql: include_str!("migrations/0003_accounts.sql") },
     Step { version: 4, name: "erased accounts", sql: include_str!("migrations/0004_erased.sql") },
-    Step { version: 5, name: "revisions of accounts", sql: include_str!("migrations/0005_account_revisions.sql") },
+    Step { version: 5, name: "signing keys", sql: include_str!("migrations/0005_signing_keys.sql") },
+    Step { version: 6, name: "revisions of accounts", sql: include_str!("migrations/0006_account_revisions.sql") },
 ];
 
 /// Held by whoever changes the schema, until the end of its transaction: "verses" in ASCII.
@@ -153,11 +155,14 @@ pub(super) async fn check_login(options: &PostgresOptions) -> Result<(), Storage
 }
 
 async fn connect(url: &str) -> Result<Client, StorageError> {
-    let (client, connection) = connection(url)?.connect(NoTls).await.map_err(|error| match error.as_db_error() {
-        // A refused password, an unknown database: trying again does not help.
-        Some(of_database) if Fault::stays(of_database.code()) => StorageError::Failed(told(&error)),
-        _ => StorageError::Unavailable(told(&error)),
-    })?;
+    let Reach { config, tls } = Reach::read(url)?;
+    let (client, connection) =
+        config.connect(tls).await.map_err(|error| match (error.as_db_error(), tls_hint(&error)) {
+            (_, Some(hint)) => StorageError::Failed(format!("{}: {hint}", told(&error))),
+            // A refused password, an unknown database: trying again does not help.
+            (Some(of_database), _) if Fault::stays(of_database.code()) => StorageError::Failed(told(&error)),
+            _ => StorageError::Unavailable(told(&error)),
+        })?;
     tokio::spawn(async move {
         // Its error is also the error of the statement that waits.
         drop(connection.await);

@@ -1,16 +1,10 @@
-//! How to reach PostgreSQL, and within which limits.
-
-use std::time::Duration;
-
-use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
-
-use crate::storage::StorageError;
+//! Settings of the storage on PostgreSQL. How an address is read is in `reach`.
 
 /// Settings of the storage on PostgreSQL.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// `postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE`: the login that serves.
+    /// `postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE`: the login that serves. `sslmode` and `sslrootcert` may follow as
+    /// parameters: without them a connection to another machine is encrypted and its certificate checked.
     pub url: String,
     /// The address to hear other servers at, where `url` is that of a transaction pooler, which cannot listen.
     pub listen_url: Option<String>,
@@ -46,14 +40,6 @@ impl PostgresOptions {
             allow_privileged_login: false,
         }
     }
-
-    /// The driver's settings.
-    ///
-    /// # Errors
-    /// [`StorageError::Failed`] when the address cannot be read. It is not repeated: it may hold a password.
-    pub(super) fn connection(&self) -> Result<Config, StorageError> {
-        connection(&self.url)
-    }
 }
 
 impl std::fmt::Debug for PostgresOptions {
@@ -61,22 +47,4 @@ impl std::fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PostgresOptions").field("max_connections", &self.max_connections).finish_non_exhaustive()
     }
-}
-
-/// The driver's settings for an address, with limits for connections that go silent.
-pub(super) fn connection(url: &str) -> Result<Config, StorageError> {
-    let mut config: Config = url.parse().map_err(|_| {
-        StorageError::Failed(
-            "the address of the database cannot be read: write postgres://LOGIN:PASSWORD@HOST:PORT/DATABASE".to_owned(),
-        )
-    })?;
-    if config.get_ssl_mode() == SslMode::Prefer {
-        config.ssl_mode(SslMode::Disable);
-    }
-    if config.get_application_name().is_none() {
-        config.application_name("verses");
-    }
-    config.connect_timeout(Duration::from_secs(3)).tcp_user_timeout(Duration::from_secs(15));
-    config.keepalives_idle(Duration::from_secs(30));
-    Ok(config)
 }

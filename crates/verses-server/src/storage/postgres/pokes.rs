@@ -9,10 +9,11 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, Socket, tls::NoTlsStream};
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{AsyncMessage, Client, Connection, Socket};
 use uuid::Uuid;
 
-use super::options::connection;
+use super::reach::Reach;
 use crate::storage::{Heard, Poke, UserId};
 
 const CHANNEL: &str = "verses_pokes";
@@ -75,9 +76,9 @@ impl Pokes {
 
 impl Line {
     async fn open(url: &str) -> Result<Self, String> {
-        let mut config = connection(url).map_err(|error| error.to_string())?;
+        let Reach { mut config, tls } = Reach::read(url).map_err(|error| error.to_string())?;
         config.application_name("verses-pokes");
-        let (client, connection) = config.connect(NoTls).await.map_err(|error| super::faults::told(&error))?;
+        let (client, connection) = config.connect(tls).await.map_err(|error| super::faults::told(&error))?;
         let (sender, heard) = mpsc::channel(MAX_WAITING);
         tokio::spawn(hear(connection, sender));
         client.batch_execute(&format!("LISTEN {CHANNEL}")).await.map_err(|error| super::faults::told(&error))?;
@@ -112,7 +113,7 @@ impl Line {
 }
 
 /// Drives the connection and passes on what others say.
-async fn hear(mut connection: Connection<Socket, NoTlsStream>, sender: mpsc::Sender<String>) {
+async fn hear<T: TlsStream + Unpin>(mut connection: Connection<Socket, T>, sender: mpsc::Sender<String>) {
     while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
         if let AsyncMessage::Notification(said) = message {
             drop(sender.try_send(said.payload().to_owned()));

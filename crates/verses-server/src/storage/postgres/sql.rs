@@ -19,12 +19,14 @@ macro_rules! statements {
 }
 
 statements! {
-    /// Who acts, and how long a statement and a wait for a lock may take, until the transaction ends. The search path is
-    /// emptied: every name is written in full. The subject is also set on its own, as PostgREST once did: functions that
-    /// look there first need not read JSON in every statement.
-    ACT_AS(TEXT, TEXT, TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
-        set_config('request.jwt.claim.sub', $3, true), set_config('statement_timeout', $4, true), \
-        set_config('lock_timeout', $5, true), set_config('search_path', '', true)";
+    /// Who acts, until the transaction ends. The subject is also set on its own, as PostgREST once did: functions that look
+    /// there first need not read JSON in every statement.
+    ACT_AS(TEXT, TEXT, TEXT) = "SELECT set_config('role', $1, true), set_config('request.jwt.claims', $2, true), \
+        set_config('request.jwt.claim.sub', $3, true)";
+    /// How long a statement and a wait for a lock may take, until the transaction ends, where the connection is not one's
+    /// own for longer. The search path is emptied: every name is written in full.
+    WITHIN(TEXT, TEXT) = "SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true), \
+        set_config('search_path', '', true)";
     /// Another role for what is left of the transaction.
     BECOME(TEXT) = "SELECT set_config('role', $1, true)";
 
@@ -127,33 +129,39 @@ statements! {
         ORDER BY n.verse_id ON CONFLICT (verse_id) DO UPDATE SET text = excluded.text, updated_at = excluded.updated_at \
         WHERE v.text = '' AND excluded.text <> ''";
 
-    KEEP_SECRET(TEXT, BYTEA) = "INSERT INTO verses.account_secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
     SECRET(TEXT) = "SELECT value FROM verses.account_secrets WHERE name = $1";
+    DELETE_SECRET(TEXT) = "DELETE FROM verses.account_secrets WHERE name = $1";
+    KEYS() = "SELECT kid, private, created_at, life_seconds FROM verses.account_keys ORDER BY kid";
+    PUT_KEY(TEXT, BYTEA, INT8, INT8) = "INSERT INTO verses.account_keys AS k (kid, private, created_at, life_seconds) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (kid) DO UPDATE SET life_seconds = greatest(k.life_seconds, excluded.life_seconds)";
+    DELETE_KEY(TEXT) = "DELETE FROM verses.account_keys WHERE kid = $1";
     /// A new account, with its first session if there is one ($9 is not null).
-    MAKE_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8, UUID, BYTEA, INT8) = "WITH made AS (INSERT INTO \
+    MAKE_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8, UUID, BYTEA, INT8, TEXT, INT8) = "WITH made AS (INSERT INTO \
         verses.accounts (id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at, revision) \
         VALUES ($1, $2, $3, $4, $5::text::json, $6, $7, $8, 1) RETURNING id), \
-        begun AS (INSERT INTO verses.account_sessions (id, account_id, key, counter, refreshed_at) \
-        SELECT $9, id, $10, 0, $11 FROM made WHERE $9 IS NOT NULL) \
+        begun AS (INSERT INTO verses.account_sessions (id, account_id, key, counter, refreshed_at, method, signed_in_at) \
+        SELECT $9, id, $10, 0, $11, $12, $13 FROM made WHERE $9 IS NOT NULL) \
         SELECT id FROM made";
-    /// An account that nobody has changed since it had revision $9: ends all its sessions but $14 ($13), and begins one ($10).
-    CHANGE_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8, INT8, UUID, BYTEA, INT8, BOOL, UUID) = "WITH changed AS (\
+    /// An account that nobody has changed since it had revision $9: ends all its sessions but $16 ($15), and begins one ($10).
+    CHANGE_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8, INT8, UUID, BYTEA, INT8, TEXT, INT8, BOOL, UUID) = "WITH \
+        changed AS (\
         UPDATE verses.accounts SET email = $2, password_hash = $3, is_anonymous = $4, metadata = $5::text::json, \
         created_at = $6, updated_at = $7, last_sign_in_at = $8, revision = revision + 1 \
         WHERE id = $1 AND revision = $9 RETURNING id), \
-        ended AS (DELETE FROM verses.account_sessions WHERE $13 AND account_id IN (SELECT id FROM changed) \
-        AND id IS DISTINCT FROM $14), \
-        begun AS (INSERT INTO verses.account_sessions (id, account_id, key, counter, refreshed_at) \
-        SELECT $10, id, $11, 0, $12 FROM changed WHERE $10 IS NOT NULL) \
+        ended AS (DELETE FROM verses.account_sessions WHERE $15 AND account_id IN (SELECT id FROM changed) \
+        AND id IS DISTINCT FROM $16), \
+        begun AS (INSERT INTO verses.account_sessions (id, account_id, key, counter, refreshed_at, method, signed_in_at) \
+        SELECT $10, id, $11, 0, $12, $13, $14 FROM changed WHERE $10 IS NOT NULL) \
         SELECT id FROM changed";
     DELETE_ACCOUNT(UUID) = "DELETE FROM verses.accounts WHERE id = $1";
     ACCOUNT(UUID) = "SELECT id, email, password_hash, is_anonymous, metadata::text, created_at, updated_at, last_sign_in_at, \
         revision FROM verses.accounts WHERE id = $1";
     ACCOUNT_BY_EMAIL(TEXT) = "SELECT id, email, password_hash, is_anonymous, metadata::text, created_at, updated_at, \
         last_sign_in_at, revision FROM verses.accounts WHERE email = $1";
-    PUT_SESSION(UUID, UUID, BYTEA, INT8, INT8) = "INSERT INTO verses.account_sessions (id, account_id, key, counter, \
-        refreshed_at) VALUES ($1, $2, $3, $4, $5)";
-    SESSION(UUID) = "SELECT id, account_id, key, counter, refreshed_at FROM verses.account_sessions WHERE id = $1";
+    PUT_SESSION(UUID, UUID, BYTEA, INT8, INT8, TEXT, INT8) = "INSERT INTO verses.account_sessions (id, account_id, key, \
+        counter, refreshed_at, method, signed_in_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    SESSION(UUID) = "SELECT id, account_id, key, counter, refreshed_at, method, signed_in_at \
+        FROM verses.account_sessions WHERE id = $1";
     ADVANCE(UUID, INT8, INT8) = "UPDATE verses.account_sessions SET counter = counter + 1, refreshed_at = $3 \
         WHERE id = $1 AND counter = $2";
     END_SESSION(UUID) = "DELETE FROM verses.account_sessions WHERE id = $1";

@@ -77,9 +77,16 @@ impl Transaction {
             Acting::Accounts | Acting::Service => json!({ "role": role }),
         };
         let claims = claims.to_string();
-        let (statement, lock) = (self.statement_timeout_ms.to_string(), self.lock_timeout_ms.to_string());
-        let who: Parameters<'_> = &[&role, &claims, &subject, &statement, &lock];
-        tokio::try_join!(biased; self.say(begin), self.rows(&sql::ACT_AS, who))?;
+        let who: Parameters<'_> = &[&role, &claims, &subject];
+        let within = async {
+            if self.prepares {
+                // Set once, when the connection was made.
+                return Ok(());
+            }
+            let (statement, lock) = (self.statement_timeout_ms.to_string(), self.lock_timeout_ms.to_string());
+            self.rows(&sql::WITHIN, &[&statement, &lock]).await.map(drop)
+        };
+        tokio::try_join!(biased; self.say(begin), within, self.rows(&sql::ACT_AS, who))?;
         Ok(())
     }
 
