@@ -157,6 +157,27 @@ const STEPS = [
     refused(await client(world).auth.signInWithPassword({ email, password: PASSWORD }), 'invalid_credentials', 400);
     good(await client(world).auth.signInWithPassword({ email, password: `${PASSWORD} 2` }));
   }],
+  ['telephones are not there, and the client is told so', async (world) => {
+    const phone = '+4912345678';
+    refused(await client(world).auth.signUp({ phone, password: PASSWORD }), 'phone_provider_disabled', 400);
+    refused(await client(world).auth.signInWithPassword({ phone, password: PASSWORD }), 'phone_provider_disabled', 400);
+    const { app } = await signedUp(world);
+    refused(await app.auth.updateUser({ phone }), 'phone_provider_disabled', 400);
+  }],
+  ['ways to sign in that are not there answer with a code', async (world) => {
+    const app = client(world);
+    refused(await app.auth.resetPasswordForEmail(address(world)), 'not_found', 404);
+    refused(await app.auth.signInWithOtp({ email: address(world) }), 'not_found', 404);
+    refused(await app.auth.verifyOtp({ email: address(world), token: '123456', type: 'email' }), 'not_found', 404);
+    refused(await app.auth.resend({ type: 'signup', email: address(world) }), 'not_found', 404);
+  }],
+  ['what decides about rights is not the user\'s to change', async (world) => {
+    const { app } = await signedUp(world);
+    refused(await app.auth.updateUser({ app_metadata: { admin: true } }), 'not_admin', 403);
+    refused(await app.auth.updateUser({ role: 'service_role' }), 'not_admin', 403);
+    const { user } = good(await app.auth.getUser()).data;
+    equal([user.role, user.app_metadata], ['authenticated', { provider: 'email', providers: ['email'] }], 'unchanged');
+  }],
   ['refreshSession gives new tokens of the same session', async (world) => {
     const { app, session } = await signedUp(world);
     const fresh = good(await app.auth.refreshSession()).data.session;
@@ -298,6 +319,25 @@ const STEPS = [
     const other = await signedIn(world, email);
     good(await other.app.auth.signOut());
     await refusedByFunction(await app.functions.invoke(FUNCTION, { body }), 401, 'invalid_token');
+  }],
+  ['a user gets all data, and deletes the account with it', async (world) => {
+    const { app, email, user } = await signedUp(world);
+    const body = { operation: 'create', reference: 'John 3:16', translation: 'KJV' };
+    good(await app.functions.invoke(FUNCTION, { body }));
+    const all = good(await app.functions.invoke('verse-account', { method: 'GET' })).data;
+    equal([all.account.id, all.account.email, all.account.user_metadata.full_name], [user.id, email, 'Ann'], 'the account');
+    equal([all.cards.length, all.verses[0].reference, all.history.length], [1, 'John 3:16', 1], 'the verses');
+    const erase = (confirm) => app.functions.invoke('verse-account', { method: 'DELETE', body: { confirm } });
+    await refusedByFunction(await erase('yes'), 422, 'validation_failed');
+    const gone = good(await erase('delete my account')).data;
+    equal([gone.deleted, gone.accountDeleted], [true, true], 'deleted');
+    equal(good(await erase('delete my account')).data, gone, 'asked again');
+    await refusedByFunction(await app.functions.invoke(FUNCTION, { body }), 401, 'invalid_token');
+    equal((await app.auth.getUser()).error?.name, 'AuthSessionMissingError', 'the session is over');
+    equal(await stored(app), null, 'and dropped');
+    refused(await client(world).auth.signInWithPassword({ email, password: PASSWORD }), 'invalid_credentials', 400);
+    const again = good(await client(world).auth.signUp({ email, password: PASSWORD })).data.user;
+    holds(again.id !== user.id, 'the address is free for a new account');
   }],
   ['tables are not there, and the client can say so', async (world) => {
     const { app } = await signedUp(world);

@@ -30,7 +30,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     for script in ["node.mjs", "browser.mjs"] {
         let server = Server::start(&binary, &folder)?;
         let mut node = Command::new("node");
-        node.arg(script).arg(&server.url).env("CHROMIUM", &chromium).current_dir(&folder);
+        node.arg(script).arg(&server.url).env("CHROMIUM", chromium).current_dir(&folder);
         run(&mut node).with_context(|| format!("the server's log ends with:\n{}", server.log_end()))?;
     }
     Ok(())
@@ -132,8 +132,7 @@ mod tests {
     #[test]
     fn the_lock_file_pins_every_package_and_names_no_host() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("e2e").join("supabase");
-        let lock: Value =
-            serde_json::from_str(&fs::read_to_string(folder.join("package-lock.json")).unwrap()).unwrap();
+        let lock: Value = serde_json::from_str(&fs::read_to_string(folder.join("package-lock.json")).unwrap()).unwrap();
         let packages = lock["packages"].as_object().unwrap();
         assert!(packages.len() > 2);
         for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {

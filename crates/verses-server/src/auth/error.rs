@@ -18,10 +18,10 @@ pub enum AuthError {
         max_bytes: u64,
     },
     /// There is no such path here.
-    #[error("there is nothing here: {0}")]
+    #[error("there is nothing at {0}: this server keeps accounts with e-mail and password, and anonymous ones")]
     NotFound(String),
     /// A path that takes other methods.
-    #[error("this path does not take {0}")]
+    #[error("{0} does not take this method")]
     MethodNotAllowed(String),
     /// A field is missing or wrong.
     #[error("{0}")]

@@ -18,6 +18,7 @@ use super::tokens::{Issuer, Signer, TokenError, Verified};
 use super::user::{email_address, merge_metadata, metadata_object, user_json};
 use super::verify::VerifyingKey;
 use crate::config::ServerConfig;
+use crate::storage::UserId;
 
 /// How often a change is decided anew because another one came in between. Each time it was another one's turn.
 const CHANGE_ATTEMPTS: usize = 32;
@@ -287,16 +288,23 @@ impl Auth {
         }))
     }
 
+    /// Checks an access token, but not whether its session has been ended.
+    ///
+    /// # Errors
+    /// [`AuthError::BadJwt`]; [`AuthError::Busy`] while keys cannot be read.
+    pub async fn verify_token(&self, token: &str, now: UnixMillis) -> Result<Verified, AuthError> {
+        self.ring.verify(token, now).await.map_err(|error| match error {
+            TokenError::NoKeysNow => AuthError::Busy,
+            refused => AuthError::BadJwt(refused.to_string()),
+        })
+    }
+
     /// Checks an access token and, if accounts live here, that its session has not been ended.
     ///
     /// # Errors
-    /// [`AuthError::BadJwt`], [`AuthError::SessionNotFound`]; [`AuthError::Busy`] while keys cannot be read; errors of
-    /// the database.
+    /// As [`Self::verify_token`], and [`AuthError::SessionNotFound`]; errors of the database.
     pub async fn verify(&self, token: &str, now: UnixMillis) -> Result<Verified, AuthError> {
-        let verified = self.ring.verify(token, now).await.map_err(|error| match error {
-            TokenError::NoKeysNow => AuthError::Busy,
-            refused => AuthError::BadJwt(refused.to_string()),
-        })?;
+        let verified = self.verify_token(token, now).await?;
         if let Some(session) = verified.session.filter(|_| !self.external) {
             let known = self.store.session(session).await?;
             if known.is_none_or(|s| s.user_id != verified.user) {
@@ -354,6 +362,14 @@ impl Auth {
             }
         }
         Err(AuthError::Busy)
+    }
+
+    /// Deletes the account of a user and all its sessions; `false` if there is none.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn delete_user(&self, user: UserId) -> Result<bool, AuthError> {
+        Ok(self.store.delete_user(user).await?)
     }
 
     /// Ends sessions.

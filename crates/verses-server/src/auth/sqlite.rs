@@ -47,8 +47,7 @@ const REVISIONS: Migration = Migration {
     sql: "alter table auth_users add column revision integer not null default 1;",
 };
 
-const USER_COLUMNS: &str =
-    "id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at, revision from auth_users";
+const USER_COLUMNS: &str = "id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at, revision from auth_users";
 
 /// Users and sessions in SQLite. Cloning gives another handle.
 #[derive(Debug, Clone)]

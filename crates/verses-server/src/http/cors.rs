@@ -32,7 +32,7 @@ pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, ne
             (
                 "access-control-expose-headers",
                 "x-supabase-api-version, x-sb-error-code, sb-error-code, x-relay-error, retry-after, ratelimit, \
-                 ratelimit-policy, x-request-id, date",
+                 ratelimit-policy, x-request-id, date, content-disposition",
             ),
         ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

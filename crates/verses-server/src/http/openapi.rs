@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
-use verses_protocol::{CHANGES_PATH, EVENTS_PATH, LIMITS_PATH, OPERATIONS_PATH};
+use verses_protocol::{ACCOUNT_PATH, CHANGES_PATH, DELETE_ACCOUNT_PHRASE, EVENTS_PATH, LIMITS_PATH, OPERATIONS_PATH};
 
 /// `GET /openapi.json`
 pub(super) async fn document() -> Response {
@@ -17,7 +17,7 @@ fn answer(text: &str, schema: &Value) -> Value {
 fn problems() -> Value {
     let problem = |text: &str| json!({ "description": text, "content": { "application/problem+json": { "schema": reference("Problem") } } });
     json!({
-        "400": problem("The request is malformed"), "401": problem("The token is missing, wrong or expired"),
+        "400": problem("The request is malformed"), "401": problem("The token is missing, wrong or expired"), "403": problem("The account was deleted"),
         "413": problem("Too many operations or bytes: the body tells the limit"), "415": problem("Unknown Content-Encoding"),
         "422": problem("The operation was refused: the code says why"), "426": problem("The protocol version is not spoken here"),
         "429": problem("Too many operations: wait as long as Retry-After says"), "503": problem("Busy: try again"),
@@ -56,6 +56,14 @@ fn description() -> Value {
             } },
             (EVENTS_PATH): { "get": { "summary": "A stream of server-sent events that says that something changed", "security": signed_in,
                 "responses": { "200": { "description": "The stream", "content": { "text/event-stream": {} } }, "401": problems()["401"] } } },
+            (ACCOUNT_PATH): {
+                "get": { "summary": "Everything the server holds about the user, as a file", "security": signed_in,
+                    "responses": responses(answer("The data", &reference("AccountExport"))) },
+                "delete": { "summary": "Deletes the user's data and, if it lives here, the account, for good", "security": signed_in,
+                    "requestBody": { "required": true, "content": { "application/json": { "schema": { "type": "object", "required": ["confirm"],
+                        "properties": { "confirm": { "const": DELETE_ACCOUNT_PHRASE } } } } } },
+                    "responses": responses(answer("Deleted, now or before", &reference("AccountDeleted"))) },
+            },
             (LIMITS_PATH): { "get": { "summary": "What the server accepts", "responses": { "200": answer("The limits", &reference("Limits")) } } },
             "/auth/v1/signup": auth("Makes an account; without e-mail and password an anonymous one"),
             "/auth/v1/token": auth("Signs in (grant_type=password) or refreshes (grant_type=refresh_token)"),
@@ -95,6 +103,12 @@ fn schemas() -> Value {
             "changes": { "type": "array", "items": { "type": "object" } } } },
         "ChangesResponse": { "type": "object", "required": ["changes", "cursor", "hasMore", "serverTime"], "properties": {
             "changes": { "type": "array", "items": { "type": "object" } }, "cursor": text, "hasMore": { "type": "boolean" }, "reset": { "type": "boolean" }, "serverTime": whole } },
+        "AccountExport": { "type": "object", "required": ["exportedAt", "account", "profile", "cards", "verses", "history"], "properties": {
+            "exportedAt": whole, "account": { "type": "object" }, "accountLivesAt": text, "profile": { "type": "object" },
+            "cards": { "type": "array", "items": { "type": "object" } }, "verses": { "type": "array", "items": { "type": "object" } },
+            "history": { "type": "array", "items": { "type": "object" } } } },
+        "AccountDeleted": { "type": "object", "required": ["deleted", "accountDeleted", "message"], "properties": {
+            "deleted": { "const": true }, "accountDeleted": { "type": "boolean" }, "accountLivesAt": text, "message": text } },
         "Limits": { "type": "object", "properties": { "maxOperations": whole, "maxRequestBytes": whole, "maxChanges": whole, "operationsPerMinute": whole,
             "oldestProtocol": whole, "newestProtocol": whole, "contentEncodings": { "type": "array", "items": text }, "translations": { "type": "array", "items": text } } },
         "Problem": { "type": "object", "required": ["type", "title", "status", "detail", "error", "code", "retryable"], "properties": {

@@ -98,6 +98,7 @@ impl Edge {
             Method::Get => "GET",
             Method::Post => "POST",
             Method::Put => "PUT",
+            Method::Delete => "DELETE",
         };
         let mut asked = axum::http::Request::builder().method(method).uri(&request.path);
         if let Some(token) = &request.bearer {
