@@ -307,7 +307,7 @@ const STEPS = [
     await refusedByFunction(await invoke('not json'), 400, 'malformed_request');
     const tooMany = Array.from({ length: 5000 }, (_, n) => ({ id: `${n}`, type: 'lookup', data: { reference: 'John 3:16' } }));
     const many = await refusedByFunction(await invoke({ operation: 'batch', batchId: 'b', operations: tooMany }), 413, 'too_many_operations');
-    holds(many.max_operations > 0, 'the limit is told');
+    holds(many.maxOperations > 0, 'the limit is told');
     const large = { operation: 'create', reference: 'John 3:16', text: 'x'.repeat(3_000_000) };
     await refusedByFunction(await invoke(large), 413, 'body_too_large');
     await refusedByFunction(await app.functions.invoke('no-such-function', { body: {} }), 404, 'not_found');

@@ -19,7 +19,7 @@ const AUTH = ['x-supabase-api-version', 'x-sb-error-code'];
 const JSON_TYPE = { 'content-type': 'application/json' };
 const EVERYTHING = {
   apikey: 'k', authorization: 'Bearer k', 'x-client-info': 'c', 'x-supabase-api-version': '2024-01-01', 'x-region': 'r',
-  'x-retry-count': '1', 'idempotency-key': 'i', prefer: 'p', traceparent: 't', tracestate: 's', baggage: 'b', ...JSON_TYPE,
+  'x-retry-count': '1', 'idempotency-key': 'i', prefer: 'p', traceparent: 't', tracestate: 's', baggage: 'b', 'accept-profile': 'public', 'content-profile': 'public', ...JSON_TYPE,
 };
 
 // Name, path, request, status, and the headers the page must be able to read besides the id and the date.

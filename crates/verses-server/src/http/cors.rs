@@ -26,7 +26,8 @@ pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, ne
             (
                 "access-control-allow-headers",
                 "authorization, apikey, content-type, content-encoding, x-client-info, x-supabase-api-version, x-region, \
-                 x-retry-count, idempotency-key, prefer, traceparent, tracestate, baggage, x-request-id, verses-protocol",
+                 x-retry-count, idempotency-key, prefer, accept-profile, content-profile, range, range-unit, x-upsert, \
+                 traceparent, tracestate, baggage, x-request-id, verses-protocol",
             ),
             ("access-control-max-age", "7200"),
             (
