@@ -49,7 +49,8 @@ fn install(source: &Path, folder: &Path) -> Result<()> {
     if fs::read(folder.join(INSTALLED)).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    let packages = run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder));
+    let packages =
+        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder));
     packages.context("the packages of e2e/supabase/package-lock.json could not be installed: is there a network?")?;
     Ok(fs::write(folder.join(INSTALLED), wanted)?)
 }

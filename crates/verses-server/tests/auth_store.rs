@@ -137,7 +137,9 @@ async fn sessions_begin_and_end_with_their_user(store: &AuthBackend) {
     store.put_user(user(6, None)).await.unwrap().unwrap();
     store.put_session(session(60, 6)).await.unwrap();
 
-    assert_eq!(store.put_user(begins(54)).await.unwrap(), Err(NotPut::Changed));
+    let other = AuthUserRow { updated_at: 9, ..bob.clone() };
+    let again = UserChange { user: other, ..begins(54) };
+    assert_eq!(store.put_user(again).await.unwrap(), Err(NotPut::Changed), "there is such a user");
     let taken = UserChange { begins: Some(session(54, 7)), ..user(7, Some("bob@example.org")).into() };
     assert_eq!(store.put_user(taken).await.unwrap(), Err(NotPut::EmailTaken));
     assert_eq!(alive(store, &sessions).await, [50, 60], "nothing begins with a change that is not made");
