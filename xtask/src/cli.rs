@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 
 use crate::ci::Step;
 use crate::workspace::Workspace;
-use crate::{bench, ci, fuzz, fuzz_api, run, sim};
+use crate::{bench, ci, e2e, fuzz, fuzz_api, run, sim};
 
 const USAGE: &str = "\
 The tool runner of Verses.
@@ -20,6 +20,7 @@ Usage: cargo xtask COMMAND
     deny          licences, banned crates, sources, advisories
     docs          API documentation, warnings are errors
     test          as above
+  e2e             the unmodified Supabase client against the binary, in Node and Chromium; a part of `test`
   fuzz [TARGET] [--minutes N]
                   every fuzz target, or one, for some minutes each; installs what is missing
   fuzz-api        requests made from the server's own description of its interface; a part of `test`
@@ -32,6 +33,7 @@ enum Task {
     Help,
     Run(Vec<String>),
     Ci,
+    E2e,
     Step(Step),
     Bench(Option<String>),
     Fuzz(fuzz::Wanted),
@@ -54,6 +56,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Task::Help => Ok(()),
         Task::Run(arguments) => run::run(&workspace, arguments),
         Task::Ci => ci::run_all(&workspace),
+        Task::E2e => e2e::run_all(&workspace),
         Task::Step(step) => ci::run_one(&workspace, step),
         Task::Bench(name) => bench::run(&workspace, name.as_deref()),
         Task::Fuzz(wanted) => fuzz::run(&workspace, &wanted),
@@ -81,6 +84,7 @@ fn parse(arguments: &[String]) -> Result<Task> {
         },
         "ci" => Task::Ci,
         "fuzz-api" => Task::FuzzApi,
+        "e2e" => Task::E2e,
         name => match Step::ALL.into_iter().find(|step| step.name() == name) {
             Some(step) => Task::Step(step),
             None => bail!("there is no command `{name}`\n\n{USAGE}"),
@@ -111,6 +115,7 @@ mod tests {
             ("run -- demo --json", Task::Run(vec!["demo".into(), "--json".into()])),
             ("run status", Task::Run(vec!["status".into()])),
             ("ci", Task::Ci),
+            ("e2e", Task::E2e),
             ("fmt", Task::Step(Step::Fmt)),
             ("test", Task::Step(Step::Test)),
             ("sim", Task::Sim(vec![])),

@@ -23,6 +23,9 @@ const EVENTS: &str = "/functions/v1/verse-events";
 /// Ends the session of the token that it is called with: it has a run and a session of its own.
 const LOGOUT: &str = "/auth/v1/logout";
 
+/// Deletes the account of the token that it is called with.
+const ACCOUNT: &str = "/functions/v1/verse-account";
+
 /// What every run is told. The same seed makes the same requests.
 const ARGUMENTS: [&str; 14] = [
     "--seed",
@@ -51,9 +54,12 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let tool = install(&workspace.root.join("e2e").join("openapi").join("requirements.txt"), &folder)?;
     let server = Server::start(&binary, &folder)?;
-    let runs: [&[&str]; 2] = [
-        &["--exclude-path", EVENTS, "--exclude-path", LOGOUT, "--max-examples", "50"],
+    let others =
+        ["--exclude-path", EVENTS, "--exclude-path", LOGOUT, "--exclude-path", ACCOUNT, "--max-examples", "50"];
+    let runs: [&[&str]; 3] = [
+        &others,
         &["--include-path", LOGOUT, "--max-examples", "20"],
+        &["--include-path", ACCOUNT, "--max-examples", "20"],
     ];
     for paths in runs {
         let token = sign_up(&server.address)?;

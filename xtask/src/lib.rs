@@ -11,6 +11,7 @@ pub mod workspace;
 mod bench;
 mod ci;
 mod deny;
+mod e2e;
 mod fuzz;
 mod fuzz_api;
 mod prerequisites;

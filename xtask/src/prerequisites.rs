@@ -13,6 +13,10 @@ use crate::workspace::Workspace;
 const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The version `cargo xtask fuzz` was written for.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
+/// The oldest Node that the scripts of `e2e` run on.
+const OLDEST_NODE: u32 = 18;
+/// Names under which Chromium is installed.
+const CHROMIUMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
 /// Names under which a Python may be installed.
 const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
@@ -84,6 +88,55 @@ pub(crate) fn python_environment(folder: &Path) -> Result<()> {
     }
     let python = find().context("Python 3.11 or newer is needed, and the package python3-venv brought an older one")?;
     run(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))
+}
+
+/// Node and npm, for the Supabase client.
+pub(crate) fn node() -> Result<()> {
+    for (program, package) in [("node", "nodejs"), ("npm", "npm")] {
+        if succeeds(program, &["--version"]) {
+            continue;
+        }
+        match route_here() {
+            AptRoute::None => bail!(
+                "`{program}` does not start: the tests with the Supabase client need Node {OLDEST_NODE} or newer and npm. \
+                 Install them (Debian, Ubuntu: `apt-get install nodejs npm`; macOS: `brew install node`) and try again."
+            ),
+            route => {
+                eprintln!("xtask: no {program} found; installing {package} with apt-get");
+                install(route, package)?;
+            }
+        }
+    }
+    let said = Command::new("node").arg("--version").output().context("cannot start node")?;
+    let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
+    if major(&version).is_none_or(|major| major < OLDEST_NODE) {
+        bail!("Node {OLDEST_NODE} or newer is needed, and this one is {version:?}");
+    }
+    Ok(())
+}
+
+/// The number before the first dot of "v20.20.2".
+fn major(version: &str) -> Option<u32> {
+    version.trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+/// A Chromium that can be driven; gives its name on the path.
+pub(crate) fn chromium() -> Result<&'static str> {
+    let find = || CHROMIUMS.into_iter().find(|program| succeeds(program, &["--version"]));
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    match route_here() {
+        AptRoute::None => bail!(
+            "no Chromium: the tests with the Supabase client drive one. Install it (Debian: `apt-get install chromium`) and \
+             try again."
+        ),
+        route => {
+            eprintln!("xtask: no Chromium found; installing chromium with apt-get");
+            install(route, "chromium")?;
+        }
+    }
+    find().context("chromium was installed and does not start: `chromium --version` says why")
 }
 
 fn route_here() -> AptRoute {
@@ -206,6 +259,11 @@ mod tests {
         for ((has_apt, is_root, has_sudo), expected) in cases {
             assert_eq!(apt_route(has_apt, is_root, has_sudo), expected, "{has_apt} {is_root} {has_sudo}");
         }
+    }
+
+    #[test]
+    fn the_version_of_node_is_read() {
+        assert_eq!((major("v20.20.2"), major("v8"), major("node")), (Some(20), Some(8), None));
     }
 
     #[test]

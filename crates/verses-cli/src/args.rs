@@ -111,6 +111,9 @@ pub enum Command {
     Login(CredentialArgs),
     /// Sign out; what waits stays parked until you sign in again
     Logout(LogoutArgs),
+    /// All data of your account, or its end
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Run the server
     Serve(Box<ServeArgs>),
     /// The keys that sign a server's tokens
@@ -324,6 +327,23 @@ pub struct LogoutArgs {
     /// On all devices
     #[arg(long)]
     pub everywhere: bool,
+}
+
+/// `verses account`
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Get everything the server holds about you, as JSON
+    Export {
+        /// Write to this file instead of standard output; only you can read it
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Delete everything the server holds about you, for good, and what is on this device
+    Delete {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// `verses demo`

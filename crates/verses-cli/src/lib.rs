@@ -87,6 +87,7 @@ async fn on_the_store(cli: &Cli) -> Result<ExitStatus, CliError> {
         Command::Signup(args) => commands::account::signup(&app, args).await,
         Command::Login(args) => commands::account::login(&app, args).await,
         Command::Logout(args) => commands::account::logout(&app, args).await,
+        Command::Account(command) => commands::rights::run(&app, command).await,
         Command::Parse(_) | Command::Serve(_) | Command::Keys(_) | Command::Demo(_) => Ok(ExitStatus::Done),
     }
 }

@@ -23,6 +23,7 @@ mod platform;
 mod pull;
 mod recovery;
 mod results;
+mod rights;
 mod service;
 mod session;
 mod slots;

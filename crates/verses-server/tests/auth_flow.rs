@@ -3,13 +3,15 @@
 
 #[path = "common/http.rs"]
 mod http;
+mod postgres_common;
 
-use http::{ALICE, Answer, CHANGES, Server, config, send, start, start_with, token};
+use http::{ALICE, Answer, CHANGES, Server, config, send, start, start_over_both, start_with, token};
 use serde_json::{Value, json};
 use verses_core::UnixMillis;
 use verses_protocol::auth::Credentials;
 use verses_server::ServerConfig;
 use verses_server::auth::{Auth, AuthBackend, TokenSource};
+use verses_server::storage::postgres::PostgresStorage;
 
 const PASSWORD: &str = "correct horse";
 
@@ -102,7 +104,7 @@ async fn an_anonymous_user_becomes_permanent_and_keeps_the_id() {
     assert_eq!((&session["user"]["is_anonymous"], &session["user"]["email"]), (&json!(true), &json!("")));
     let token = access(&session);
     let only_password = server.auth("PUT", "/user", token, &json!({ "password": PASSWORD })).await;
-    refused(&only_password, 400, "validation_failed");
+    refused(&only_password, 422, "validation_failed");
     let change = json!({ "email": "Ann@example.org", "password": PASSWORD, "data": { "full_name": "Ann" } });
     let user = server.auth("PUT", "/user", token, &change).await.ok();
     assert_eq!(user["id"], session["user"]["id"]);
@@ -363,4 +365,119 @@ async fn a_sign_in_with_the_old_password_does_not_outlive_its_change() {
         }
     }
     refused(&sign_in(&server, "ann@example.org", PASSWORD).await, 400, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn what_decides_about_rights_is_not_the_users_to_change() {
+    let server = start().await;
+    let mass = json!({ "email": "ann@example.org", "password": PASSWORD, "app_metadata": { "admin": true },
+        "role": "service_role", "id": ALICE, "aud": "x", "is_anonymous": true, "email_confirmed_at": null });
+    let session = server.auth("POST", "/signup", "", &mass).await.ok();
+    for field in ["app_metadata", "role"] {
+        for value in [json!({ "admin": true }), json!("service_role"), json!({})] {
+            let change = json!({ (field): value, "data": { "sneaked": true } });
+            refused(&server.auth("PUT", "/user", access(&session), &change).await, 403, "not_admin");
+        }
+    }
+    let change = json!({ "app_metadata": null, "role": null, "aud": "x", "id": ALICE, "created_at": "2001-01-01", "data": { "a": 1 } });
+    let user = server.auth("PUT", "/user", access(&session), &change).await.ok();
+    assert_eq!(
+        (&user["role"], &user["aud"], &user["user_metadata"]),
+        (&json!("authenticated"), &json!("authenticated"), &json!({ "a": 1 }))
+    );
+    assert_eq!(user["app_metadata"], json!({ "provider": "email", "providers": ["email"] }));
+    assert_ne!(user["id"], ALICE);
+    assert_eq!((&user["id"], &user["created_at"]), (&session["user"]["id"], &session["user"]["created_at"]));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn telephones_and_half_a_pkce_are_refused_with_the_reason() {
+    let server = start().await;
+    let session = sign_up(&server, "ann@example.org").await;
+    let phone = json!({ "phone": "+4912345678", "password": PASSWORD });
+    for (method, path) in [("POST", "/signup"), ("POST", "/token?grant_type=password"), ("PUT", "/user")] {
+        refused(&server.auth(method, path, access(&session), &phone).await, 400, "phone_provider_disabled");
+    }
+    // An empty one is what the client sends for none.
+    let body = json!({ "phone": "", "email": "bob@example.org", "password": PASSWORD });
+    server.auth("POST", "/signup", "", &body).await.ok();
+    for (challenge, method) in [(json!("abc"), Value::Null), (Value::Null, json!("s256")), (json!("abc"), json!(""))] {
+        let body = json!({ "email": "cem@example.org", "password": PASSWORD, "code_challenge": challenge, "code_challenge_method": method });
+        refused(&server.auth("POST", "/signup", "", &body).await, 400, "validation_failed");
+    }
+    let whole = json!({ "email": "cem@example.org", "password": PASSWORD, "code_challenge": "abc", "code_challenge_method": "s256" });
+    server.auth("POST", "/signup", "", &whole).await.ok();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn unknown_paths_wrong_methods_and_large_bodies_are_told_in_the_clients_form() {
+    let server = start().await;
+    let paths = [
+        "",
+        "/",
+        "/otp",
+        "/recover",
+        "/verify?token=x",
+        "/authorize?provider=github",
+        "/admin/users",
+        "/factors",
+        "/a/b/c",
+    ];
+    for path in paths {
+        for method in ["GET", "POST", "DELETE"] {
+            refused(&server.auth(method, path, "", &json!({})).await, 404, "not_found");
+        }
+    }
+    for (method, path, allowed) in [
+        ("GET", "/token", "POST"),
+        ("DELETE", "/user", "PUT"),
+        ("PUT", "/signup", "POST"),
+        ("GET", "/logout", "POST"),
+        ("POST", "/settings", "GET"),
+    ] {
+        let answer = server.auth(method, path, "", &json!({})).await;
+        refused(&answer, 405, "method_not_allowed");
+        assert!(answer.header("allow").contains(allowed), "{path}: {answer:?}");
+    }
+    let session = sign_up(&server, "ann@example.org").await;
+    let large = json!({ "email": "x".repeat(70_000) });
+    for (method, path) in [("POST", "/signup"), ("POST", "/token?grant_type=password"), ("PUT", "/user")] {
+        refused(&server.auth(method, path, access(&session), &large).await, 413, "request_entity_too_large");
+    }
+    server.stop().await;
+}
+
+/// Two servers on one database: neither may undo what the other wrote.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn changes_of_a_user_on_two_servers_at_the_same_time_are_all_kept() {
+    let (storage, database) = postgres_common::fresh(postgres_common::options);
+    let other = PostgresStorage::open(postgres_common::options(database.url_as("verses_app"))).await.unwrap();
+    let over = async |storage: PostgresStorage| {
+        let accounts = AuthBackend::Postgres(storage.accounts());
+        start_over_both(config(), storage, accounts).await
+    };
+    let servers = std::sync::Arc::new([over(storage).await, over(other).await]);
+    let session = sign_up(&servers[0], "ann@example.org").await;
+    let mut changes = Vec::new();
+    for n in 0..12 {
+        let (servers, token) = (std::sync::Arc::clone(&servers), access(&session).to_owned());
+        changes.push(tokio::spawn(async move {
+            let mut change = json!({ "data": { (format!("key{n}")): n } });
+            if n == 5 {
+                change["password"] = "another good password".into();
+            }
+            servers[n % 2].auth("PUT", "/user", &token, &change).await.ok();
+        }));
+    }
+    for change in changes {
+        change.await.unwrap();
+    }
+    for server in servers.iter() {
+        let user = server.auth("GET", "/user", access(&session), &json!({})).await.ok();
+        let kept = (0..12).filter(|n| user["user_metadata"][format!("key{n}")] == *n).count();
+        assert_eq!(kept, 12, "{user}");
+        refused(&sign_in(server, "ann@example.org", PASSWORD).await, 400, "invalid_credentials");
+    }
 }

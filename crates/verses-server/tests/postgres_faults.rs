@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{ALICE, BOB, Server, batch, config, start_over};
+use http::{ALICE, BOB, Server, batch, config, start_over, start_over_both};
 use postgres_common::options;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use verses_pgtest::{Cluster, Durability, PgTestError, Stop, TestDatabase};
+use verses_server::auth::AuthBackend;
 use verses_server::storage::postgres::{PostgresOptions, PostgresStorage, migrate};
 
 /// A cluster of its own, a database in it, and a server over that.
@@ -116,6 +117,46 @@ async fn a_database_that_is_stopped_is_waited_for() {
     insist(&world.server, ALICE, &json!([review("r-1")])).await;
     assert_eq!(world.server.get("/ready").await.status, 200);
     assert_whole(&world.database);
+}
+
+/// A client drops its session at any refusal of a refresh but 503.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_outlive_a_database_that_is_away() {
+    let mut world = world(options).await;
+    let storage = PostgresStorage::open(options(world.database.url_as("verses_app"))).await.unwrap();
+    let accounts = AuthBackend::Postgres(storage.accounts());
+    let server = start_over_both(config(), storage, accounts).await;
+    let account = json!({ "email": "ann@example.org", "password": "correct horse" });
+    let session = server.auth("POST", "/signup", "", &account).await.ok();
+    let token = session["access_token"].as_str().unwrap();
+    let grant = json!({ "refresh_token": session["refresh_token"] });
+    let calls = [
+        ("POST", "/token?grant_type=refresh_token", &grant),
+        ("POST", "/token?grant_type=password", &account),
+        ("GET", "/user", &Value::Null),
+        ("PUT", "/user", &json!({ "data": { "a": 1 } })),
+        ("POST", "/logout", &Value::Null),
+    ];
+    world.cluster.stop(Stop::Immediate).unwrap();
+    for (method, path, body) in calls {
+        let answer = server.auth(method, path, token, body).await;
+        assert_eq!((answer.status.as_u16(), answer.header("x-sb-error-code")), (503, "request_timeout"), "{path}");
+        assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
+        assert!(!answer.text().contains("connect"), "what a database says is not for callers: {answer:?}");
+    }
+    world.cluster.start_again().unwrap();
+    let mut refreshed = server.auth("POST", "/token?grant_type=refresh_token", "", &grant).await;
+    for _ in 0..200 {
+        if refreshed.status == 200 {
+            break;
+        }
+        assert_eq!(refreshed.status, 503);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        refreshed = server.auth("POST", "/token?grant_type=refresh_token", "", &grant).await;
+    }
+    assert_eq!(refreshed.ok()["user"]["id"], session["user"]["id"]);
+    assert_eq!(server.auth("GET", "/user", token, &Value::Null).await.status, 200);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

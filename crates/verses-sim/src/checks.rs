@@ -92,6 +92,7 @@ fn describe_change(change: &StoreChange) -> Option<String> {
         StoreChange::PutMeta { key, value } if key != "session" => Some(format!("{key} = {value}")),
         StoreChange::DeleteMeta { key } => Some(format!("{key} gone")),
         StoreChange::MoveOwner { from, to } => Some(format!("rows of {from} move to {to}")),
+        StoreChange::ForgetOwner { owner } => Some(format!("rows of {owner} forgotten")),
         _ => None,
     }
 }

@@ -76,6 +76,15 @@ const MOVE_OWNER: [&str; 10] = [
     "UPDATE sync_queue SET user_id = ?2 WHERE user_id = ?1",
     "UPDATE sync_journal SET user_id = ?2 WHERE user_id = ?1",
 ];
+/// Journal rows stay, for their numbers have no gaps; they say no longer whose they were.
+const FORGET_OWNER: [&str; 6] = [
+    "DELETE FROM verses WHERE user_id = ?1",
+    "DELETE FROM verse_cards WHERE user_id = ?1",
+    "DELETE FROM card_events WHERE user_id = ?1",
+    "DELETE FROM user_profiles WHERE user_id = ?1",
+    "DELETE FROM sync_queue WHERE user_id = ?1",
+    "UPDATE sync_journal SET user_id = '' WHERE user_id = ?1",
+];
 
 /// A transaction on its way, with the counters it will leave.
 struct Write<'c> {
@@ -148,6 +157,9 @@ impl<'c> Write<'c> {
             StoreChange::Queue(change) => self.apply_to_queue(change),
             StoreChange::MoveOwner { from, to } => {
                 MOVE_OWNER.iter().try_for_each(|statement| self.run(statement, [&from, &to]).map(|_| ()))
+            }
+            StoreChange::ForgetOwner { owner } => {
+                FORGET_OWNER.iter().try_for_each(|statement| self.run(statement, [&owner]).map(|_| ()))
             }
             StoreChange::PutMeta { key, value } => self.run(PUT_META, [key, value]).map(|_| ()),
             StoreChange::DeleteMeta { key } => self.run("DELETE FROM meta WHERE key = ?1", [key]).map(|_| ()),

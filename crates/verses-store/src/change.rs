@@ -131,6 +131,12 @@ pub enum StoreChange {
         /// To whom.
         to: Owner,
     },
+    /// Removes all rows of one owner from every table but `meta`, the queue included: what waits there is lost. The
+    /// journal keeps what was sent, without a name: its entries get an empty owner.
+    ForgetOwner {
+        /// Whose.
+        owner: Owner,
+    },
     /// Sets a value in `meta`.
     PutMeta {
         /// Which, see [`meta_key`](crate::meta_key).

@@ -69,6 +69,7 @@ macro_rules! conformance_tests {
             a_profile_is_stored_whole_and_default_without_one
             owners_do_not_see_each_others_rows
             a_guest_is_adopted_with_everything_and_duplicates_stay_as_they_are
+            a_forgotten_owner_leaves_nothing_and_others_keep_everything
             moving_an_owner_to_itself_changes_nothing
             positions_rise_and_are_never_used_again
             an_operation_comes_back_as_it_was_enqueued

@@ -120,7 +120,7 @@ fn first_line(source: impl Read) -> std::io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn ask(app: &App, prompt: &str, flag: &str) -> Result<String, CliError> {
+pub(super) fn ask(app: &App, prompt: &str, flag: &str) -> Result<String, CliError> {
     if !std::io::stdin().is_terminal() {
         return Err(CliError::Usage(format!("nobody is at the keyboard: name it with {flag}")));
     }

@@ -9,6 +9,7 @@ pub mod passages;
 pub mod profile;
 pub mod queue;
 pub mod review;
+pub mod rights;
 mod secrets;
 pub mod serve;
 pub mod status;

@@ -54,7 +54,7 @@ pub async fn run(app: &App, args: &SyncArgs) -> Result<ExitStatus, CliError> {
 }
 
 /// Takes the home's sync lock. A `verses status` that looks at it at this moment is waited for; a sync is not.
-async fn take_lock(home: &Path) -> Result<Option<HomeLock>, CliError> {
+pub(super) async fn take_lock(home: &Path) -> Result<Option<HomeLock>, CliError> {
     for _ in 0..LOCK_TRIES {
         if let Some(lock) = HomeLock::try_acquire(home)? {
             return Ok(Some(lock));

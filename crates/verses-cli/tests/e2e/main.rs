@@ -3,6 +3,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must stop where it stands")]
 
+mod account;
 mod bad_input;
 #[path = "../common/mod.rs"]
 mod common;

@@ -11,6 +11,18 @@ pub enum AuthError {
     /// The body could not be read to its end: too large, cut, or in a coding that is not known.
     #[error("Could not read request body: {0}")]
     UnreadableBody(String),
+    /// The body is larger than any call needs.
+    #[error("Request body too large: at most {max_bytes} bytes")]
+    BodyTooLarge {
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// There is no such path here.
+    #[error("there is nothing at {0}: this server keeps accounts with e-mail and password, and anonymous ones")]
+    NotFound(String),
+    /// A path that takes other methods.
+    #[error("{0} does not take this method")]
+    MethodNotAllowed(String),
     /// A field is missing or wrong.
     #[error("{0}")]
     Validation(String),
@@ -20,6 +32,15 @@ pub enum AuthError {
         /// Least length.
         min: usize,
     },
+    /// A password for somebody who could not sign in with it.
+    #[error("Updating password of an anonymous user without an email or phone is not allowed")]
+    AnonymousPassword,
+    /// Only an administrator changes this.
+    #[error("{0} can only be changed by an administrator")]
+    NotAdmin(&'static str),
+    /// There are no accounts with telephone numbers.
+    #[error("Phone numbers are not supported here: use an e-mail address")]
+    PhoneDisabled,
     /// The new password is the old one.
     #[error("New password should be different from the old password.")]
     SamePassword,
@@ -78,10 +99,18 @@ impl AuthError {
             | Self::InvalidCredentials
             | Self::UnsupportedGrant
             | Self::RefreshTokenNotFound
-            | Self::RefreshTokenUsed => 400,
+            | Self::RefreshTokenUsed
+            | Self::PhoneDisabled => 400,
             Self::NoAuthorization => 401,
-            Self::BadJwt(_) | Self::SessionNotFound | Self::UserNotFound => 403,
-            Self::WeakPassword { .. } | Self::SamePassword | Self::UserExists | Self::EmailExists => 422,
+            Self::BadJwt(_) | Self::SessionNotFound | Self::UserNotFound | Self::NotAdmin(_) => 403,
+            Self::NotFound(_) => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::BodyTooLarge { .. } => 413,
+            Self::WeakPassword { .. }
+            | Self::SamePassword
+            | Self::UserExists
+            | Self::EmailExists
+            | Self::AnonymousPassword => 422,
             Self::RateLimited => 429,
             Self::Busy | Self::Keys(_) | Self::Storage(_) => 503,
         }
@@ -92,7 +121,12 @@ impl AuthError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::BadJson(_) | Self::UnreadableBody(_) => "bad_json",
-            Self::Validation(_) => "validation_failed",
+            Self::BodyTooLarge { .. } => "request_entity_too_large",
+            Self::NotFound(_) => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::Validation(_) | Self::AnonymousPassword => "validation_failed",
+            Self::NotAdmin(_) => "not_admin",
+            Self::PhoneDisabled => "phone_provider_disabled",
             Self::WeakPassword { .. } => "weak_password",
             Self::SamePassword => "same_password",
             Self::UserExists => "user_already_exists",

@@ -13,6 +13,7 @@ mod service;
 mod sqlite;
 pub(crate) mod store;
 mod tokens;
+mod user;
 mod verify;
 
 pub use error::AuthError;
@@ -21,6 +22,6 @@ pub use keys::SigningKey;
 pub use passwords::Hashing;
 pub use rotation::{ListedKey, RotationError};
 pub use service::{Auth, SignOutScope, TokenSource};
-pub use store::{AuthBackend, AuthSession, AuthUserRow, EmailTaken, SignInMethod};
+pub use store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
 pub use tokens::{Claims, Issuer, Signer, TokenError, Verified};
 pub use verify::{MAX_TOKEN_BYTES, Verifier, VerifyingKey};

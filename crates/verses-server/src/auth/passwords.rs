@@ -86,6 +86,41 @@ fn available_cores() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
+/// A password that is to become a user's, hashed once however often the change is tried.
+pub(super) struct NewPassword {
+    password: String,
+    hash: Option<String>,
+    /// The hash it was compared with.
+    unlike: Option<String>,
+}
+
+impl NewPassword {
+    pub(super) fn new(password: String) -> Self {
+        Self { password, hash: None, unlike: None }
+    }
+
+    /// Its hash, if it may be a password and is not the one of `current`.
+    pub(super) async fn hash_unlike(
+        &mut self,
+        current: Option<String>,
+        passwords: &Passwords,
+    ) -> Result<String, AuthError> {
+        validate(&self.password)?;
+        // Its own hash is there when this very change was made, and the database could not say so.
+        let compared = current == self.unlike || current == self.hash;
+        if !compared && passwords.fits(&self.password, current.as_deref()).await? {
+            return Err(AuthError::SamePassword);
+        }
+        self.unlike = current;
+        let hash = match self.hash.take() {
+            Some(hash) => hash,
+            None => passwords.hash(&self.password).await?,
+        };
+        self.hash = Some(hash.clone());
+        Ok(hash)
+    }
+}
+
 /// Made once in a process: it costs as much as a sign-in.
 fn decoy() -> Result<Arc<str>, AuthError> {
     static DECOY: OnceLock<Arc<str>> = OnceLock::new();

@@ -3,29 +3,25 @@
 use std::sync::Arc;
 
 use rand::TryRngCore;
-use serde_json::{Map, Value, json};
-use tokio::sync::{Mutex, MutexGuard};
+use serde_json::{Value, json};
 use uuid::Uuid;
 use verses_core::UnixMillis;
 use verses_protocol::auth::{AUTH_PATH, Credentials};
 
 use super::error::AuthError;
 use super::jwks::{JwksError, JwksSource};
-use super::passwords::{self, Hashing, Passwords};
+use super::passwords::{self, Hashing, NewPassword, Passwords};
 use super::refresh::{RefreshToken, Verdict};
 use super::ring::{KeyRing, RingError, Source};
-use super::store::{AuthBackend, AuthSession, AuthUserRow, SignInMethod};
+use super::store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
 use super::tokens::{Issuer, Signer, TokenError, Verified};
+use super::user::{email_address, merge_metadata, metadata_object, user_json};
 use super::verify::VerifyingKey;
 use crate::config::ServerConfig;
 use crate::storage::UserId;
 
-/// Longest e-mail address, in bytes.
-const MAX_EMAIL_BYTES: usize = 254;
-/// Largest user metadata, in bytes.
-const MAX_METADATA_BYTES: usize = 8 * 1024;
-/// Locks that changes of users are spread over.
-const CHANGE_LOCKS: usize = 64;
+/// How often a change is decided anew because another one came in between. Each time it was another one's turn.
+const CHANGE_ATTEMPTS: usize = 32;
 /// Bytes of a session's key, and of a secret made at first start.
 const KEY_BYTES: usize = 32;
 
@@ -105,7 +101,6 @@ pub struct Auth {
     secret: Option<Arc<[u8]>>,
     external: bool,
     passwords: Passwords,
-    changes: Arc<Vec<Mutex<()>>>,
 }
 
 impl std::fmt::Debug for Auth {
@@ -157,9 +152,8 @@ impl Auth {
             }
             Err(error) => return Err(error.into()),
         }
-        let changes = Arc::new((0..CHANGE_LOCKS).map(|_| Mutex::new(())).collect());
         let issuer = Issuer::new(issuer, life_seconds);
-        Ok(Self { store, ring: Arc::new(ring), issuer, secret, external, passwords: Passwords::new()?, changes })
+        Ok(Self { store, ring: Arc::new(ring), issuer, secret, external, passwords: Passwords::new()? })
     }
 
     /// The work on passwords now.
@@ -178,13 +172,6 @@ impl Auth {
     #[must_use]
     pub fn jwks(&self, now: UnixMillis) -> Value {
         self.ring.published(now)
-    }
-
-    /// Changes of one user come one after the other: hashing takes a while, and a row read before must not undo what
-    /// was written meanwhile. Users whose ids fall together wait for each other, which is harmless.
-    async fn changing(&self, user: UserId) -> MutexGuard<'_, ()> {
-        let stripe = usize::try_from(user.as_u128() % CHANGE_LOCKS as u128).unwrap_or(0);
-        self.changes[stripe].lock().await
     }
 
     /// Sign-up: with e-mail and password, or without both an anonymous user. Gives the session as clients read it.
@@ -217,9 +204,12 @@ impl Auth {
             created_at: now.0,
             updated_at: now.0,
             last_sign_in_at: Some(now.0),
+            revision: 0,
         };
-        self.store.put_user(user.clone()).await?.map_err(|_| AuthError::UserExists)?;
-        self.new_session(&user, now).await
+        let session = new_session(&user, now)?;
+        let change = UserChange { begins: Some(session.clone()), ..user.clone().into() };
+        self.store.put_user(change).await?.map_err(|_| AuthError::UserExists)?;
+        self.session_json(&user, &session, 0, now)
     }
 
     /// The password grant.
@@ -234,30 +224,20 @@ impl Auth {
         let hash = user.as_ref().and_then(|u| u.password_hash.as_deref());
         let too_long = password.len() > passwords::MAX_PASSWORD_BYTES;
         let fits = self.passwords.fits(if too_long { "" } else { &password }, hash).await?;
-        let Some(checked) = user.filter(|_| fits && !too_long) else { return Err(AuthError::InvalidCredentials) };
-        // Hashing took a while: the row may have changed, and an old password must not come back with it.
-        let _turn = self.changing(checked.id).await;
-        let current = self.store.user(checked.id).await?.filter(|u| u.password_hash == checked.password_hash);
-        let mut user = current.ok_or(AuthError::InvalidCredentials)?;
-        user.last_sign_in_at = Some(now.0);
-        self.store.put_user(user.clone()).await?.map_err(|_| AuthError::UserExists)?;
-        self.new_session(&user, now).await
-    }
-
-    async fn new_session(&self, user: &AuthUserRow, now: UnixMillis) -> Result<Value, AuthError> {
-        let key = random_bytes()?.to_vec();
-        let method = if user.is_anonymous { SignInMethod::Anonymous } else { SignInMethod::Password };
-        let session = AuthSession {
-            id: Uuid::new_v4(),
-            user_id: user.id,
-            key,
-            counter: 0,
-            refreshed_at: now.0,
-            method,
-            signed_in_at: now.0,
-        };
-        self.store.put_session(session.clone()).await?;
-        self.session_json(user, &session, 0, now)
+        let Some(mut user) = user.filter(|_| fits && !too_long) else { return Err(AuthError::InvalidCredentials) };
+        // The session begins together with the row that was checked: one that has changed meanwhile is looked at again,
+        // for a session of an old password must not begin after the password was changed.
+        for _ in 0..CHANGE_ATTEMPTS {
+            let session = new_session(&user, now)?;
+            let signed_in = AuthUserRow { last_sign_in_at: Some(now.0), ..user.clone() };
+            let change = UserChange { begins: Some(session.clone()), ..signed_in.clone().into() };
+            if self.store.put_user(change).await?.is_ok() {
+                return self.session_json(&signed_in, &session, 0, now);
+            }
+            let current = self.store.user(user.id).await?.filter(|u| u.password_hash == user.password_hash);
+            user = current.ok_or(AuthError::InvalidCredentials)?;
+        }
+        Err(AuthError::Busy)
     }
 
     /// The refresh grant.
@@ -314,16 +294,23 @@ impl Auth {
         }))
     }
 
+    /// Checks an access token, but not whether its session has been ended.
+    ///
+    /// # Errors
+    /// [`AuthError::BadJwt`]; [`AuthError::Busy`] while keys cannot be read.
+    pub async fn verify_token(&self, token: &str, now: UnixMillis) -> Result<Verified, AuthError> {
+        self.ring.verify(token, now).await.map_err(|error| match error {
+            TokenError::NoKeysNow => AuthError::Busy,
+            refused => AuthError::BadJwt(refused.to_string()),
+        })
+    }
+
     /// Checks an access token and, if accounts live here, that its session has not been ended.
     ///
     /// # Errors
-    /// [`AuthError::BadJwt`], [`AuthError::SessionNotFound`]; [`AuthError::Busy`] while keys cannot be read; errors of
-    /// the database.
+    /// As [`Self::verify_token`], and [`AuthError::SessionNotFound`]; errors of the database.
     pub async fn verify(&self, token: &str, now: UnixMillis) -> Result<Verified, AuthError> {
-        let verified = self.ring.verify(token, now).await.map_err(|error| match error {
-            TokenError::NoKeysNow => AuthError::Busy,
-            refused => AuthError::BadJwt(refused.to_string()),
-        })?;
+        let verified = self.verify_token(token, now).await?;
         if let Some(session) = verified.session.filter(|_| !self.external) {
             let known = self.store.session(session).await?;
             if known.is_none_or(|s| s.user_id != verified.user) {
@@ -356,35 +343,39 @@ impl Auth {
         change: Credentials,
         now: UnixMillis,
     ) -> Result<Value, AuthError> {
-        let _turn = self.changing(verified.user).await;
-        let mut user = self.row(verified).await?;
-        merge_metadata(&mut user.metadata, metadata_object(change.data)?);
-        if serde_json::to_string(&user.metadata).map_or(0, |t| t.len()) > MAX_METADATA_BYTES {
-            return Err(AuthError::Validation(format!("user metadata has more than {MAX_METADATA_BYTES} bytes")));
-        }
-        if let Some(email) = change.email.filter(|e| !e.is_empty()) {
-            user.email = Some(email_address(&email)?);
-        }
-        let new_password = change.password.filter(|p| !p.is_empty());
-        if let Some(password) = &new_password {
-            if user.email.is_none() {
-                return Err(AuthError::Validation(
-                    "Updating password of an anonymous user without an email or phone is not allowed".into(),
-                ));
+        let metadata = metadata_object(change.data)?;
+        let email = change.email.filter(|e| !e.is_empty()).map(|e| email_address(&e)).transpose()?;
+        let mut password = change.password.filter(|p| !p.is_empty()).map(NewPassword::new);
+        // Hashing takes a while, and another change may come in between, perhaps in another process: then all is decided
+        // anew, over what that change has left.
+        for _ in 0..CHANGE_ATTEMPTS {
+            let mut user = self.row(verified).await?;
+            merge_metadata(&mut user.metadata, &metadata)?;
+            user.email = email.clone().or(user.email);
+            if let Some(password) = &mut password {
+                if user.email.is_none() {
+                    return Err(AuthError::AnonymousPassword);
+                }
+                user.password_hash = Some(password.hash_unlike(user.password_hash, &self.passwords).await?);
             }
-            passwords::validate(password)?;
-            if user.password_hash.is_some() && self.passwords.fits(password, user.password_hash.as_deref()).await? {
-                return Err(AuthError::SamePassword);
+            user.is_anonymous = user.email.is_none();
+            user.updated_at = now.0;
+            let ends = if password.is_some() { Ends::AllBut(verified.session) } else { Ends::None };
+            match self.store.put_user(UserChange { ends, ..user.clone().into() }).await? {
+                Ok(()) => return Ok(user_json(&user)),
+                Err(NotPut::EmailTaken) => return Err(AuthError::EmailExists),
+                Err(NotPut::Changed) => {}
             }
-            user.password_hash = Some(self.passwords.hash(password).await?);
         }
-        user.is_anonymous = user.email.is_none();
-        user.updated_at = now.0;
-        self.store.put_user(user.clone()).await?.map_err(|_| AuthError::EmailExists)?;
-        if new_password.is_some() {
-            self.store.end_sessions(user.id, verified.session).await?;
-        }
-        Ok(user_json(&user))
+        Err(AuthError::Busy)
+    }
+
+    /// Deletes the account of a user and all its sessions; `false` if there is none.
+    ///
+    /// # Errors
+    /// Errors of the database.
+    pub async fn delete_user(&self, user: UserId) -> Result<bool, AuthError> {
+        Ok(self.store.delete_user(user).await?)
     }
 
     /// Ends sessions.
@@ -402,6 +393,19 @@ impl Auth {
     }
 }
 
+fn new_session(user: &AuthUserRow, now: UnixMillis) -> Result<AuthSession, AuthError> {
+    let method = if user.is_anonymous { SignInMethod::Anonymous } else { SignInMethod::Password };
+    Ok(AuthSession {
+        id: Uuid::new_v4(),
+        user_id: user.id,
+        key: random_bytes()?.to_vec(),
+        counter: 0,
+        refreshed_at: now.0,
+        method,
+        signed_in_at: now.0,
+    })
+}
+
 fn seconds(now: UnixMillis) -> u64 {
     u64::try_from(now.0 / 1_000).unwrap_or(0)
 }
@@ -410,72 +414,4 @@ fn random_bytes() -> Result<[u8; KEY_BYTES], AuthError> {
     let mut bytes = [0; KEY_BYTES];
     rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(|_| AuthError::Busy)?;
     Ok(bytes)
-}
-
-fn email_address(typed: &str) -> Result<String, AuthError> {
-    let email = typed.trim().to_lowercase();
-    let good = email.split_once('@').is_some_and(|(name, host)| {
-        let plain =
-            |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control() || c == '@');
-        plain(name) && plain(host) && !host.starts_with('.') && !host.ends_with('.')
-    });
-    if good && email.len() <= MAX_EMAIL_BYTES {
-        Ok(email)
-    } else {
-        Err(AuthError::Validation("Unable to validate email address: invalid format".into()))
-    }
-}
-
-fn metadata_object(data: Option<Value>) -> Result<Value, AuthError> {
-    match data {
-        None | Some(Value::Null) => Ok(json!({})),
-        Some(data @ Value::Object(_)) if data.to_string().len() <= MAX_METADATA_BYTES => Ok(data),
-        Some(Value::Object(_)) => {
-            Err(AuthError::Validation(format!("user metadata has more than {MAX_METADATA_BYTES} bytes")))
-        }
-        Some(_) => Err(AuthError::Validation("data must be a JSON object".into())),
-    }
-}
-
-fn merge_metadata(metadata: &mut Value, change: Value) {
-    if !metadata.is_object() {
-        *metadata = Value::Object(Map::new());
-    }
-    let (Value::Object(all), Value::Object(change)) = (metadata, change) else { return };
-    for (key, value) in change {
-        if value.is_null() {
-            all.remove(&key);
-        } else {
-            all.insert(key, value);
-        }
-    }
-}
-
-fn time(millis: i64) -> String {
-    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| String::new(), |t| t.to_string())
-}
-
-/// The user as Supabase's clients read it. Optional times are left out, not null.
-fn user_json(user: &AuthUserRow) -> Value {
-    let created = time(user.created_at);
-    let email = user.email.clone().unwrap_or_default();
-    let mut json = json!({
-        "id": user.id, "aud": "authenticated", "role": "authenticated", "email": email, "phone": "",
-        "app_metadata": user.app_metadata(), "user_metadata": user.metadata, "identities": [],
-        "created_at": created, "updated_at": time(user.updated_at), "is_anonymous": user.is_anonymous,
-    });
-    let signed_in = user.last_sign_in_at.map(time);
-    if let Some(at) = &signed_in {
-        json["last_sign_in_at"] = at.as_str().into();
-    }
-    if !user.is_anonymous {
-        json["email_confirmed_at"] = created.as_str().into();
-        json["confirmed_at"] = created.as_str().into();
-        json["identities"] = json!([{
-            "identity_id": user.id, "id": user.id, "user_id": user.id, "provider": "email", "email": email,
-            "identity_data": { "email": email, "email_verified": true, "phone_verified": false, "sub": user.id },
-            "last_sign_in_at": signed_in.unwrap_or_else(|| created.clone()), "created_at": created, "updated_at": created,
-        }]);
-    }
-    json
 }

@@ -1,14 +1,16 @@
 //! Users, sessions and signing keys in SQLite, in tables of their own beside the verses.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::keys::SigningKey;
-use super::store::{AuthSession, AuthUserRow, EmailTaken, SignInMethod};
+use super::store::{AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
 use crate::storage::sqlite::{Database, Migration};
 use crate::storage::{StorageError, UserId};
 
-static MIGRATIONS: [Migration; 2] = [Migration {
+static MIGRATIONS: [Migration; 3] = [FIRST, KEYS, REVISIONS];
+
+const FIRST: Migration = Migration {
     version: 1,
     name: "users and sessions",
     sql: "
@@ -23,7 +25,9 @@ static MIGRATIONS: [Migration; 2] = [Migration {
         create index auth_sessions_user on auth_sessions(user_id);
         create table auth_secrets (name text primary key, value blob not null) strict, without rowid;
     ",
-}, Migration {
+};
+
+const KEYS: Migration = Migration {
     version: 2,
     name: "signing keys",
     sql: "
@@ -35,10 +39,15 @@ static MIGRATIONS: [Migration; 2] = [Migration {
         update auth_sessions set signed_in_at = refreshed_at;
         update auth_sessions set method = 'anonymous' where user_id in (select id from auth_users where is_anonymous = 1);
     ",
-}];
+};
 
-const USER_COLUMNS: &str =
-    "id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at from auth_users";
+const REVISIONS: Migration = Migration {
+    version: 3,
+    name: "revisions of users",
+    sql: "alter table auth_users add column revision integer not null default 1;",
+};
+
+const USER_COLUMNS: &str = "id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at, revision from auth_users";
 
 /// Users and sessions in SQLite. Cloning gives another handle.
 #[derive(Debug, Clone)]
@@ -92,33 +101,35 @@ impl SqliteAuth {
         self.database.write(move |c| Ok(c.execute("delete from auth_keys where kid = ?1", [kid]).map(drop)?)).await
     }
 
-    pub(super) async fn put_user(&self, user: AuthUserRow) -> Stored<Result<(), EmailTaken>> {
+    pub(super) async fn put_user(&self, change: UserChange) -> Stored<Result<(), NotPut>> {
         let write = self.database.write(move |c| {
+            let UserChange { user, begins, ends } = change;
             let id = user.id.to_string();
+            if revision(c, &id)? != user.revision {
+                return Ok(Err(NotPut::Changed));
+            }
             let taken: bool = c
                 .prepare_cached("select exists (select 1 from auth_users where email = ?1 and id <> ?2)")?
                 .query_row(params![user.email, id], |row| row.get(0))?;
             if taken {
-                return Ok(Err(EmailTaken));
+                return Ok(Err(NotPut::EmailTaken));
             }
-            c.prepare_cached(
-                "insert into auth_users (id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                 on conflict (id) do update set email = excluded.email, password_hash = excluded.password_hash,
-                   is_anonymous = excluded.is_anonymous, metadata = excluded.metadata, updated_at = excluded.updated_at,
-                   last_sign_in_at = excluded.last_sign_in_at",
-            )?
-            .execute(params![
-                id,
-                user.email,
-                user.password_hash,
-                user.is_anonymous,
-                user.metadata.to_string(),
-                user.created_at,
-                user.updated_at,
-                user.last_sign_in_at
-            ])?;
+            write_user(c, &user)?;
+            if let Ends::AllBut(kept) = ends {
+                end_sessions(c, &id, kept)?;
+            }
+            if let Some(session) = begins {
+                insert_session(c, &session)?;
+            }
             Ok(Ok(()))
+        });
+        write.await
+    }
+
+    pub(super) async fn delete_user(&self, id: UserId) -> Stored<bool> {
+        let write = self.database.write(move |c| {
+            end_sessions(c, &id.to_string(), None)?;
+            Ok(c.prepare_cached("delete from auth_users where id = ?1")?.execute([id.to_string()])? > 0)
         });
         write.await
     }
@@ -135,24 +146,7 @@ impl SqliteAuth {
     }
 
     pub(super) async fn put_session(&self, session: AuthSession) -> Stored<()> {
-        let write = self.database.write(move |c| {
-            let counter = i64::try_from(session.counter).unwrap_or(i64::MAX);
-            c.prepare_cached(
-                "insert into auth_sessions (id, user_id, key, counter, refreshed_at, method, signed_in_at)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                session.id.to_string(),
-                session.user_id.to_string(),
-                session.key,
-                counter,
-                session.refreshed_at,
-                session.method.as_str(),
-                session.signed_in_at
-            ])?;
-            Ok(())
-        });
-        write.await
+        self.database.write(move |c| insert_session(c, &session)).await
     }
 
     pub(super) async fn session(&self, id: Uuid) -> Stored<Option<AuthSession>> {
@@ -183,14 +177,61 @@ impl SqliteAuth {
     }
 
     pub(super) async fn end_sessions(&self, user: UserId, except: Option<Uuid>) -> Stored<()> {
-        let write = self.database.write(move |c| {
-            let except = except.map(|id| id.to_string()).unwrap_or_default();
-            c.prepare_cached("delete from auth_sessions where user_id = ?1 and id <> ?2")?
-                .execute(params![user.to_string(), except])?;
-            Ok(())
-        });
-        write.await
+        self.database.write(move |c| end_sessions(c, &user.to_string(), except)).await
     }
+}
+
+/// The revision of a user; 0 if there is none.
+fn revision(c: &Connection, id: &str) -> Stored<u64> {
+    let sql = "select revision from auth_users where id = ?1";
+    let found: Option<i64> = c.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
+    Ok(u64::try_from(found.unwrap_or(0)).unwrap_or(0))
+}
+
+fn write_user(c: &Connection, user: &AuthUserRow) -> Stored<()> {
+    c.prepare_cached(
+        "insert into auth_users (id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at, revision)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)
+         on conflict (id) do update set email = excluded.email, password_hash = excluded.password_hash,
+           is_anonymous = excluded.is_anonymous, metadata = excluded.metadata,
+           created_at = excluded.created_at, updated_at = excluded.updated_at,
+           last_sign_in_at = excluded.last_sign_in_at, revision = revision + 1",
+    )?
+    .execute(params![
+        user.id.to_string(),
+        user.email,
+        user.password_hash,
+        user.is_anonymous,
+        user.metadata.to_string(),
+        user.created_at,
+        user.updated_at,
+        user.last_sign_in_at
+    ])?;
+    Ok(())
+}
+
+fn insert_session(c: &Connection, session: &AuthSession) -> Stored<()> {
+    let counter = i64::try_from(session.counter).unwrap_or(i64::MAX);
+    c.prepare_cached(
+        "insert into auth_sessions (id, user_id, key, counter, refreshed_at, method, signed_in_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        session.id.to_string(),
+        session.user_id.to_string(),
+        session.key,
+        counter,
+        session.refreshed_at,
+        session.method.as_str(),
+        session.signed_in_at
+    ])?;
+    Ok(())
+}
+
+fn end_sessions(c: &Connection, user: &str, except: Option<Uuid>) -> Stored<()> {
+    let except = except.map(|id| id.to_string()).unwrap_or_default();
+    c.prepare_cached("delete from auth_sessions where user_id = ?1 and id <> ?2")?.execute(params![user, except])?;
+    Ok(())
 }
 
 fn id_at(row: &Row<'_>, column: usize) -> rusqlite::Result<Uuid> {
@@ -220,6 +261,7 @@ fn user_row(row: &Row<'_>) -> rusqlite::Result<AuthUserRow> {
         created_at: row.get(5)?,
         updated_at: row.get(6)?,
         last_sign_in_at: row.get(7)?,
+        revision: u64::try_from(row.get::<_, i64>(8)?).unwrap_or(0),
     })
 }
 

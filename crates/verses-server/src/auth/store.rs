@@ -32,6 +32,9 @@ pub struct AuthUserRow {
     pub updated_at: i64,
     /// Milliseconds since the epoch.
     pub last_sign_in_at: Option<i64>,
+    /// How often the row was written: 0 before it ever was. A row that was read is put back only if nobody else put it
+    /// meanwhile, whichever process that was.
+    pub revision: u64,
 }
 
 impl AuthUserRow {
@@ -85,9 +88,40 @@ impl SignInMethod {
     }
 }
 
-/// The e-mail address belongs to another user.
+/// A change of a user and of the user's sessions: all of it is made, or nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserChange {
+    /// The user as it is to be, with the revision it was read with; a new one has revision 0.
+    pub user: AuthUserRow,
+    /// A session that begins.
+    pub begins: Option<AuthSession>,
+    /// Sessions that end.
+    pub ends: Ends,
+}
+
+/// Which sessions of a user end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EmailTaken;
+pub enum Ends {
+    /// None.
+    None,
+    /// All but this one, if there is one.
+    AllBut(Option<Uuid>),
+}
+
+impl From<AuthUserRow> for UserChange {
+    fn from(user: AuthUserRow) -> Self {
+        Self { user, begins: None, ends: Ends::None }
+    }
+}
+
+/// Why a change of a user was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotPut {
+    /// The e-mail address belongs to another user.
+    EmailTaken,
+    /// The row was put by somebody else, or deleted, since it was read: read it again and decide again.
+    Changed,
+}
 
 /// Users and sessions, in memory or in a database. Cloning gives another handle.
 #[derive(Debug, Clone)]
@@ -109,6 +143,25 @@ struct MemoryState {
     users: BTreeMap<UserId, AuthUserRow>,
     sessions: BTreeMap<Uuid, AuthSession>,
     keys: BTreeMap<String, SigningKey>,
+}
+
+impl MemoryState {
+    fn put_user(&mut self, change: UserChange) -> Result<(), NotPut> {
+        let UserChange { mut user, begins, ends } = change;
+        if self.users.get(&user.id).map_or(0, |u| u.revision) != user.revision {
+            return Err(NotPut::Changed);
+        }
+        if user.email.is_some() && self.users.values().any(|u| u.id != user.id && u.email == user.email) {
+            return Err(NotPut::EmailTaken);
+        }
+        user.revision += 1;
+        if let Ends::AllBut(kept) = ends {
+            self.sessions.retain(|id, s| s.user_id != user.id || Some(*id) == kept);
+        }
+        self.sessions.extend(begins.map(|session| (session.id, session)));
+        self.users.insert(user.id, user);
+        Ok(())
+    }
 }
 
 impl MemoryAuth {
@@ -203,24 +256,32 @@ impl AuthBackend {
         }
     }
 
-    /// Inserts or replaces a user.
+    /// Inserts a user (revision 0), or replaces the one with this revision; begins and ends sessions with it.
     ///
     /// # Errors
-    /// As [`Self::secret`]; the inner error when the e-mail address is another user's.
-    pub async fn put_user(&self, user: AuthUserRow) -> Stored<Result<(), EmailTaken>> {
+    /// As [`Self::secret`]; the inner error when nothing was changed, with the reason.
+    pub async fn put_user(&self, change: impl Into<UserChange>) -> Stored<Result<(), NotPut>> {
+        let change = change.into();
+        match self {
+            Self::Memory(memory) => Ok(memory.state().put_user(change)),
+            Self::Sqlite(sqlite) => sqlite.put_user(change).await,
+            Self::Postgres(postgres) => postgres.put_user(change).await,
+        }
+    }
+
+    /// Deletes a user and all sessions of the user; `false` if there is none.
+    ///
+    /// # Errors
+    /// As [`Self::secret`].
+    pub async fn delete_user(&self, id: UserId) -> Stored<bool> {
         match self {
             Self::Memory(memory) => {
                 let mut state = memory.state();
-                let taken =
-                    user.email.is_some() && state.users.values().any(|u| u.id != user.id && u.email == user.email);
-                if taken {
-                    return Ok(Err(EmailTaken));
-                }
-                state.users.insert(user.id, user);
-                Ok(Ok(()))
+                state.sessions.retain(|_, s| s.user_id != id);
+                Ok(state.users.remove(&id).is_some())
             }
-            Self::Sqlite(sqlite) => sqlite.put_user(user).await,
-            Self::Postgres(postgres) => postgres.put_user(user).await,
+            Self::Sqlite(sqlite) => sqlite.delete_user(id).await,
+            Self::Postgres(postgres) => postgres.delete_user(id).await,
         }
     }
 

@@ -8,11 +8,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 use verses_protocol::ErrorCode;
+use verses_protocol::auth::AUTH_PATH;
 
 use super::layers::Layers;
 use super::metrics::Limit;
 use super::problem::Refusal;
 use crate::address::Caller;
+use crate::auth::AuthError;
 use crate::config::ServerConfig;
 use crate::counted::Counted;
 
@@ -36,6 +38,9 @@ pub(crate) async fn admit(State(shared): State<Arc<Layers>>, request: Request, n
     let place = caller.map(|caller| shared.admission.by_caller.enter(caller));
     let (Ok(_permit), None | Some(Some(_))) = (shared.admission.all.try_acquire(), &place) else {
         shared.metrics.limited(Limit::InFlight);
+        if request.uri().path().starts_with(AUTH_PATH) {
+            return AuthError::Busy.into_response();
+        }
         let text = "the server has too many requests at the moment: send the same again";
         return Refusal::new(ErrorCode::Unavailable, text).into_response();
     };

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use verses_protocol::ErrorCode;
 use verses_protocol::auth::{AUTH_PATH, AuthProblem, Credentials, RefreshGrant};
 
 use super::body::Caps;
-use super::{AppState, bearer};
+use super::{AppState, bearer, shown};
 use crate::auth::{AuthError, SignOutScope, Verified};
 use crate::config::ServerConfig;
 use crate::http::rate::Taken;
@@ -41,22 +41,44 @@ pub(super) fn routes<S: Storage>() -> Router<Arc<AppState<S>>> {
         .route("/auth/v1/health", get(health))
         .route("/auth/v1/settings", get(settings))
         .route("/auth/v1/.well-known/jwks.json", get(jwks::<S>))
+        .route(AUTH_PATH, any(nothing_here))
+        .route(&format!("{AUTH_PATH}/"), any(nothing_here))
+        .route(&format!("{AUTH_PATH}/{{*rest}}"), any(nothing_here))
+        .method_not_allowed_fallback(other_method)
+}
+
+/// Calls of the client that need what is not here: mail, telephones, other sign-in servers, administrators.
+async fn nothing_here(uri: Uri) -> AuthError {
+    AuthError::NotFound(shown(&uri))
+}
+
+async fn other_method(uri: Uri) -> AuthError {
+    // The router adds the header Allow.
+    AuthError::MethodNotAllowed(shown(&uri))
+}
+
+/// Where accounts live, if not here.
+pub(super) fn place(config: &ServerConfig) -> Option<String> {
+    let of_keys = config.jwks_url.as_deref().and_then(|url| url.split_once("/.well-known/")).map(|(server, _)| server);
+    match &*config.jwt_issuers {
+        [] => of_keys.map(str::to_owned),
+        issuers => Some(issuers.join(" or ")),
+    }
 }
 
 /// Accounts live elsewhere: whoever asks here is told where.
 pub(super) fn elsewhere<S: Storage>(config: &ServerConfig) -> Router<Arc<AppState<S>>> {
-    let of_keys = config.jwks_url.as_deref().and_then(|url| url.split_once("/.well-known/")).map(|(server, _)| server);
-    let place = match (&*config.jwt_issuers, of_keys) {
-        ([], None) => "the account server that this server's operator has chosen".to_owned(),
-        ([], Some(server)) => server.to_owned(),
-        (issuers, _) => issuers.join(" or "),
-    };
+    let place = place(config);
+    let place = place.as_deref().unwrap_or("the account server that this server's operator has chosen");
     let text: Arc<str> = format!("accounts do not live on this server: sign in at {place}").into();
     let answer = move || {
         let text = Arc::clone(&text);
         async move { problem(StatusCode::NOT_FOUND, "not_found", &text) }
     };
-    Router::new().route(AUTH_PATH, any(answer.clone())).route(&format!("{AUTH_PATH}/{{*rest}}"), any(answer))
+    Router::new()
+        .route(AUTH_PATH, any(answer.clone()))
+        .route(&format!("{AUTH_PATH}/"), any(answer.clone()))
+        .route(&format!("{AUTH_PATH}/{{*rest}}"), any(answer))
 }
 
 /// An error with the fields and headers that every version of the client reads.
@@ -114,6 +136,7 @@ async fn json_body<T: DeserializeOwned, S>(
     let caps = Caps { wire: MAX_BODY_BYTES, decoded: MAX_BODY_BYTES };
     let bytes = super::body::read(&state.layers, headers, body, caps).await.map_err(|r| match r.code {
         ErrorCode::Unavailable | ErrorCode::DeadlineExceeded => AuthError::Busy,
+        ErrorCode::BodyTooLarge => AuthError::BodyTooLarge { max_bytes: MAX_BODY_BYTES },
         _ => AuthError::UnreadableBody(r.message),
     })?;
     super::body::check_depth(&bytes).map_err(|r| AuthError::BadJson(r.message))?;
@@ -129,6 +152,43 @@ fn limit_sign_ins<S: Storage>(state: &AppState<S>, address: SocketAddr, now: Uni
     }
 }
 
+/// What the client may write into a sign-up, a sign-in or a change of the user. What is not named here is not looked at.
+#[derive(Deserialize)]
+struct Call {
+    email: Option<String>,
+    password: Option<String>,
+    data: Option<Value>,
+    phone: Option<String>,
+    app_metadata: Option<Value>,
+    role: Option<Value>,
+    code_challenge: Option<String>,
+    code_challenge_method: Option<String>,
+}
+
+impl Call {
+    fn credentials(self) -> Result<Credentials, AuthError> {
+        let said = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.is_empty());
+        if said(&self.phone) {
+            return Err(AuthError::PhoneDisabled);
+        }
+        if said(&self.code_challenge) != said(&self.code_challenge_method) {
+            let text = "PKCE flow requires code_challenge_method and code_challenge";
+            return Err(AuthError::Validation(text.to_owned()));
+        }
+        Ok(Credentials { email: self.email, password: self.password, data: self.data })
+    }
+
+    /// A change of the user: what decides about rights is not the user's to change.
+    fn change(self) -> Result<Credentials, AuthError> {
+        for (name, said) in [("app_metadata", &self.app_metadata), ("role", &self.role)] {
+            if said.is_some() {
+                return Err(AuthError::NotAdmin(name));
+            }
+        }
+        self.credentials()
+    }
+}
+
 async fn sign_up<S: Storage>(
     State(state): Shared<S>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
@@ -137,7 +197,8 @@ async fn sign_up<S: Storage>(
 ) -> Result<Response, AuthError> {
     let now = state.now();
     limit_sign_ins(&state, address, now)?;
-    Ok(ok(&state.auth.sign_up(json_body::<Credentials, S>(&state, &headers, body).await?, now).await?))
+    let call = json_body::<Call, S>(&state, &headers, body).await?;
+    Ok(ok(&state.auth.sign_up(call.credentials()?, now).await?))
 }
 
 #[derive(Deserialize)]
@@ -158,13 +219,14 @@ async fn token<S: Storage>(
     match grant.grant_type.as_str() {
         "password" => {
             limit_sign_ins(&state, address, now)?;
-            Ok(ok(&state.auth.sign_in(json_body::<Credentials, S>(&state, &headers, body).await?, now).await?))
+            let call = json_body::<Call, S>(&state, &headers, body).await?;
+            Ok(ok(&state.auth.sign_in(call.credentials()?, now).await?))
         }
         // Not limited: a client that is refused here drops its session.
         "refresh_token" => {
             let grant = json_body::<RefreshGrant, S>(&state, &headers, body).await.map_err(|error| match error {
                 // No verdict on the token: the client must keep its session and try again.
-                AuthError::UnreadableBody(_) => AuthError::Busy,
+                AuthError::UnreadableBody(_) | AuthError::BodyTooLarge { .. } => AuthError::Busy,
                 other => other,
             })?;
             Ok(ok(&state.auth.refresh(&grant.refresh_token, now).await?))
@@ -189,8 +251,8 @@ async fn update_user<S: Storage>(
     body: Body,
 ) -> Result<Response, AuthError> {
     let verified = verified(&state, &headers).await?;
-    let change = json_body::<Credentials, S>(&state, &headers, body).await?;
-    Ok(ok(&state.auth.update_user(&verified, change, state.now()).await?))
+    let change = json_body::<Call, S>(&state, &headers, body).await?;
+    Ok(ok(&state.auth.update_user(&verified, change.change()?, state.now()).await?))
 }
 
 #[derive(Deserialize)]

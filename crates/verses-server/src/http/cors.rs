@@ -26,13 +26,14 @@ pub(crate) async fn cors(State(shared): State<Arc<Layers>>, request: Request, ne
             (
                 "access-control-allow-headers",
                 "authorization, apikey, content-type, content-encoding, x-client-info, x-supabase-api-version, x-region, \
-                 x-retry-count, idempotency-key, prefer, traceparent, tracestate, baggage, x-request-id, verses-protocol",
+                 x-retry-count, idempotency-key, prefer, accept-profile, content-profile, range, range-unit, x-upsert, \
+                 traceparent, tracestate, baggage, x-request-id, verses-protocol",
             ),
             ("access-control-max-age", "7200"),
             (
                 "access-control-expose-headers",
                 "x-supabase-api-version, x-sb-error-code, sb-error-code, x-relay-error, retry-after, ratelimit, \
-                 ratelimit-policy, x-request-id, date",
+                 ratelimit-policy, x-request-id, date, content-disposition",
             ),
         ] {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

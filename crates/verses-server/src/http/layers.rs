@@ -23,6 +23,7 @@ use super::metrics::{Limit, Metrics};
 use super::problem::Refusal;
 use super::rate::{Buckets, Taken};
 use crate::address::Caller;
+use crate::auth::AuthError;
 use crate::config::ServerConfig;
 use crate::tasks::Tasks;
 
@@ -213,10 +214,11 @@ pub(crate) async fn guard(State(shared): State<Arc<Layers>>, request: Request, n
             tracing::error!("a handler panicked");
             if auth {
                 // Clients drop the session on a 500 of the refresh grant, and try a 503 again.
-                return Refusal::new(ErrorCode::Unavailable, "sign-in does not work now: try again").into_response();
+                return AuthError::Busy.into_response();
             }
             Refusal::new(ErrorCode::Internal, "the server made a mistake: try again").into_response()
         }
+        Err(_) if auth => AuthError::Busy.into_response(),
         Err(_) => Refusal::new(ErrorCode::DeadlineExceeded, "the server took too long: try again").into_response(),
     }
 }

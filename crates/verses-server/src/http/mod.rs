@@ -1,5 +1,6 @@
 //! The HTTP edge: routes, what they share, and the order of the layers. What requests mean is in `service` and `auth`.
 
+mod account;
 mod admit;
 mod auth_routes;
 mod body;
@@ -28,7 +29,7 @@ use tokio::sync::watch;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use verses_core::UnixMillis;
-use verses_protocol::{CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATIONS_PATH};
+use verses_protocol::{ACCOUNT_PATH, CHANGES_PATH, EVENTS_PATH, ErrorCode, LIMITS_PATH, OPERATIONS_PATH};
 
 use crate::address::Caller;
 use crate::auth::Auth;
@@ -141,6 +142,7 @@ fn routes<S: Storage>(state: Arc<AppState<S>>, layers: &Arc<Layers>, accounts: R
         .route(CHANGES_PATH, get(operations::changes::<S>))
         .route(LIMITS_PATH, get(operations::limits::<S>))
         .route(EVENTS_PATH, get(operations::events::<S>))
+        .route(ACCOUNT_PATH, get(account::export::<S>).delete(account::delete::<S>))
         .layer(from_fn(layers::protocol))
         .layer(from_fn_with_state(Arc::clone(layers), layers::rate))
         .merge(accounts)

@@ -7,7 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use verses_core::VerseId;
-use verses_protocol::{CHANGES_PATH, EVENTS_PATH, LIMITS_PATH, MAX_CURSOR_BYTES, OPERATIONS_PATH};
+use verses_protocol::{
+    ACCOUNT_PATH, CHANGES_PATH, DELETE_ACCOUNT_PHRASE, EVENTS_PATH, LIMITS_PATH, MAX_CURSOR_BYTES, OPERATIONS_PATH,
+};
 
 /// `GET /openapi.json`
 pub(super) async fn document() -> Response {
@@ -77,6 +79,7 @@ fn problems(statuses: &[u16]) -> Map<String, Value> {
     let text = |status| match status {
         400 => "The request is malformed",
         401 => "The token is missing, wrong or expired",
+        403 => "The account was deleted",
         413 => "Too many operations or bytes: the body tells the limit",
         415 => "Unknown Content-Encoding",
         422 => "The operation was refused: the code says why",
@@ -113,7 +116,7 @@ fn functions() -> Map<String, Value> {
         "requestBody": with_examples(body(&json!({ "oneOf": [reference("BatchRequest"), reference("SingleRequest")] }))),
         "responses": responses("200",
             answer("For a batch the results in request order; else the operation's data", &json!({ "anyOf": [reference("BatchResponse"), reference("OperationData")] })),
-            problems(&[400, 401, 413, 415, 422, 426, 429, 503])),
+            problems(&[400, 401, 403, 413, 415, 422, 426, 429, 503])),
     } });
     let changes = json!({ "get": {
         "summary": "What changed since a cursor, oldest first", "security": signed_in(),
@@ -122,7 +125,7 @@ fn functions() -> Map<String, Value> {
             { "name": "limit", "in": "query", "description": "Most changes of the page; the server has a limit of its own",
               "schema": { "type": "integer", "minimum": 0, "maximum": u32::MAX } },
         ],
-        "responses": responses("200", answer("A page", &reference("ChangesResponse")), problems(&[400, 401, 426, 429, 503])),
+        "responses": responses("200", answer("A page", &reference("ChangesResponse")), problems(&[400, 401, 403, 426, 429, 503])),
     } });
     let events = json!({ "get": {
         "summary": "A stream of server-sent events that says that something changed", "security": signed_in(),
@@ -131,10 +134,23 @@ fn functions() -> Map<String, Value> {
     let mut limits = problems(&[426, 429, 503]);
     limits.insert("304".into(), json!({ "description": "As in If-None-Match" }));
     let limits = json!({ "get": { "summary": "What the server accepts", "responses": responses("200", answer("The limits", &reference("Limits")), limits) } });
-    [(OPERATIONS_PATH, operations), (CHANGES_PATH, changes), (EVENTS_PATH, events), (LIMITS_PATH, limits)]
-        .map(|(path, item)| (path.to_owned(), item))
-        .into_iter()
-        .collect()
+    let confirmed = json!({ "type": "object", "required": ["confirm"], "properties": { "confirm": { "const": DELETE_ACCOUNT_PHRASE } } });
+    let account = json!({
+        "get": { "summary": "Everything the server holds about the user, as a file", "security": signed_in(),
+            "responses": responses("200", answer("The data", &reference("AccountExport")), problems(&[401, 403, 426, 429, 503])) },
+        "delete": { "summary": "Deletes the user's data and, if it lives here, the account, for good", "security": signed_in(), "requestBody": body(&confirmed),
+            "responses": responses("200", answer("Deleted, now or before", &reference("AccountDeleted")), problems(&[400, 401, 403, 413, 415, 426, 429, 503])) },
+    });
+    [
+        (OPERATIONS_PATH, operations),
+        (CHANGES_PATH, changes),
+        (EVENTS_PATH, events),
+        (LIMITS_PATH, limits),
+        (ACCOUNT_PATH, account),
+    ]
+    .map(|(path, item)| (path.to_owned(), item))
+    .into_iter()
+    .collect()
 }
 
 fn accounts() -> Map<String, Value> {

@@ -34,11 +34,16 @@ const STREAM_RETRY_SECONDS: u64 = 30;
 type Shared<S> = State<Arc<AppState<S>>>;
 
 /// The user of the request, from the token and from nowhere else.
-async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, Refusal> {
+pub(super) async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, Refusal> {
     let missing = "one token is needed in one Authorization header (Bearer ...): sign in first";
     let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, missing))?;
     let _timed = state.layers.metrics.stage(Stage::Verify);
-    state.auth.verify(token, state.now()).await.map_err(|error| match error {
+    state.auth.verify(token, state.now()).await.map_err(no_caller)
+}
+
+/// Why a token is not believed.
+pub(super) fn no_caller(error: AuthError) -> Refusal {
+    match error {
         AuthError::BadJwt(text) => Refusal::new(ErrorCode::InvalidToken, text),
         AuthError::SessionNotFound => {
             Refusal::new(ErrorCode::InvalidToken, "the session has been ended: sign in again")
@@ -47,14 +52,14 @@ async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<
             tracing::error!(error = %other, "a token could not be checked");
             Refusal::new(ErrorCode::Unavailable, "the token cannot be checked now: try again")
         }
-    })
+    }
 }
 
 /// Whose allowances a request takes from.
 #[derive(Debug, Clone, Copy)]
-struct Asker {
-    user: UserId,
-    address: Option<Caller>,
+pub(super) struct Asker {
+    pub(super) user: UserId,
+    pub(super) address: Option<Caller>,
 }
 
 /// `POST /functions/v1/verse-operations`
@@ -75,7 +80,7 @@ pub(super) async fn operations<S: Storage>(
 
 /// Does work that must not stop half-told when the client goes away or the time is up: it runs to its end on a task of
 /// its own, and only the waiting for it is bounded. What it does takes effect once, however often it is sent again.
-async fn in_time(
+pub(super) async fn in_time(
     layers: &Layers,
     work: impl Future<Output = Result<Response, Refusal>> + Send + 'static,
 ) -> Result<Response, Refusal> {
@@ -136,7 +141,7 @@ async fn batch<S: Storage>(state: &AppState<S>, asker: Asker, bytes: &[u8]) -> R
 }
 
 /// An answer in JSON. One that is not small holds its memory until it is fetched.
-async fn written(layers: &Layers, answer: &impl Serialize) -> Result<Response, Refusal> {
+pub(super) async fn written(layers: &Layers, answer: &impl Serialize) -> Result<Response, Refusal> {
     let timed = layers.metrics.stage(Stage::Answer);
     let body = serde_json::to_string(answer)
         .map_err(|_| Refusal::new(ErrorCode::Internal, "the answer could not be written"))?;
@@ -184,7 +189,7 @@ async fn single<S: Storage>(state: &AppState<S>, asker: Asker, kind: &str, bytes
 
 /// Takes operations from the allowances of the address and of the user; gives the headers that tell what is left of the
 /// latter.
-fn take<S: Storage>(
+pub(super) fn take<S: Storage>(
     state: &AppState<S>,
     asker: Asker,
     operations: usize,

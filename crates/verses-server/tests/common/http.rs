@@ -92,11 +92,16 @@ pub(crate) async fn start_with(config: ServerConfig) -> Server {
 
 /// A server over a storage of the test's, with accounts in memory.
 pub(crate) async fn start_over(config: ServerConfig, storage: impl Storage) -> Server {
+    start_over_both(config, storage, AuthBackend::memory()).await
+}
+
+/// A server over a storage and accounts of the test's.
+pub(crate) async fn start_over_both(config: ServerConfig, storage: impl Storage, accounts: AuthBackend) -> Server {
     let now = || {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         UnixMillis(i64::try_from(since.as_millis()).unwrap())
     };
-    start_app(App::over(config, storage, AuthBackend::memory(), Arc::new(now)).await.unwrap()).await
+    start_app(App::over(config, storage, accounts, Arc::new(now)).await.unwrap()).await
 }
 
 async fn start_app(app: App) -> Server {

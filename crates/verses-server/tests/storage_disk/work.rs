@@ -100,6 +100,7 @@ async fn renew(accounts: &AuthBackend, number: u64) -> Result<(), StorageError> 
                 created_at: 1,
                 updated_at: 2,
                 last_sign_in_at: None,
+                revision: 0,
             };
             accounts.put_user(ann).await?.map_err(|_| StorageError::Failed("the address is taken".into()))
         }

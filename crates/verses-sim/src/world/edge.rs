@@ -98,6 +98,7 @@ impl Edge {
             Method::Get => "GET",
             Method::Post => "POST",
             Method::Put => "PUT",
+            Method::Delete => "DELETE",
         };
         let mut asked = axum::http::Request::builder().method(method).uri(&request.path);
         if let Some(token) = &request.bearer {
@@ -132,6 +133,7 @@ impl Mint {
             created_at: now_ms,
             updated_at: now_ms,
             last_sign_in_at: Some(now_ms),
+            revision: 0,
         };
         let kept = AuthSession {
             id: session,

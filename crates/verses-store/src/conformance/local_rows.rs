@@ -320,6 +320,46 @@ pub async fn a_guest_is_adopted_with_everything_and_duplicates_stay_as_they_are(
 }
 
 /// Case.
+pub async fn a_forgotten_owner_leaves_nothing_and_others_keep_everything(store: impl LocalStore) {
+    let due = date(2025, 6, 16);
+    let of = |owner: &str, n: u32| {
+        vec![
+            put_verse(owner, verse(n)),
+            put_card(owner, card(n, Phase::Daily, due)),
+            put_event(owner, event(n, n, 0, reviewed()), Some(u64::from(n))),
+            StoreChange::PutProfile { owner: owner.to_owned(), profile: profile(n) },
+            enqueue(owner, n),
+            enqueue(owner, n + 1),
+            enqueue(owner, n + 2),
+            super::queue::fail(n + 1, &failed(batchsync::FailureReason::Rejected)),
+            super::queue::complete(n + 2, journal_entry(owner, n + 2, JournalOutcome::Applied)),
+        ]
+    };
+    store.commit(None, [of(ANNA, 1), of(BEN, 11)].concat()).await.expect("a commit");
+    let forget = StoreChange::ForgetOwner { owner: ANNA.to_owned() };
+    store.commit(None, vec![forget.clone()]).await.expect("forgetting");
+    store.commit(None, vec![forget]).await.expect("forgetting nobody");
+    assert_eq!(store.verses(ANNA).await, Ok(vec![]));
+    assert_eq!(store.cards(ANNA).await, Ok(vec![]));
+    assert_eq!(store.events(ANNA, verse_id(1)).await, Ok(vec![]));
+    assert_eq!(store.profile(ANNA).await, Ok(Profile::default()));
+    assert_eq!(store.queue_totals(ANNA).await, Ok(QueueTotals::default()));
+    assert_eq!(store.queue_of(ANNA, false, 9).await, Ok(vec![]));
+    assert_eq!(store.verses(BEN).await, Ok(vec![verse(11)]));
+    assert_eq!(store.cards(BEN).await, Ok(vec![card(11, Phase::Daily, due)]));
+    assert_eq!(store.events(BEN, verse_id(11)).await, Ok(vec![stored(event(11, 11, 0, reviewed()), Some(11))]));
+    assert_eq!(store.profile(BEN).await, Ok(profile(11)));
+    assert_eq!(
+        store.queue_owners().await.expect("owners").into_iter().map(|(owner, _)| owner).collect::<Vec<_>>(),
+        [BEN]
+    );
+    let mut owners: Vec<_> = store.journal(9).await.expect("entries").into_iter().map(|e| e.user_id).collect();
+    owners.sort();
+    assert_eq!(owners, ["", BEN]);
+    store.commit(None, vec![enqueue(ANNA, 1)]).await.expect("the same id can be queued again");
+}
+
+/// Case.
 pub async fn moving_an_owner_to_itself_changes_nothing(store: impl LocalStore) {
     let change = StoreChange::PutProfile { owner: ANNA.to_owned(), profile: profile(1) };
     store.commit(None, vec![put_verse(ANNA, verse(1)), enqueue(ANNA, 1), change]).await.expect("a commit");

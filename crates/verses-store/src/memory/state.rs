@@ -107,6 +107,7 @@ impl State {
             StoreChange::MoveToEnd { id } => self.queue.move_to_end(&id),
             StoreChange::Queue(change) => self.apply_to_queue(change),
             StoreChange::MoveOwner { from, to } => self.move_owner(&from, &to),
+            StoreChange::ForgetOwner { owner } => self.forget_owner(&owner),
             StoreChange::PutMeta { key, value } => {
                 self.meta.insert(key, value);
             }
@@ -143,6 +144,14 @@ impl State {
         self.queue.move_owner(from, to);
         for entry in self.journal.iter_mut().filter(|entry| entry.user_id == from) {
             to.clone_into(&mut entry.user_id);
+        }
+    }
+
+    fn forget_owner(&mut self, owner: &str) {
+        self.owners.remove(owner);
+        self.queue.forget_owner(owner);
+        for entry in self.journal.iter_mut().filter(|entry| entry.user_id == owner) {
+            entry.user_id.clear();
         }
     }
 
@@ -319,6 +328,13 @@ impl Queue {
         if let Some(mut row) = self.remove(id) {
             update(&mut row);
             self.insert(row);
+        }
+    }
+
+    fn forget_owner(&mut self, owner: &str) {
+        let ids: Vec<QueueId> = self.of(owner).map(|row| row.meta.id.clone()).collect();
+        for id in ids {
+            self.remove(&id);
         }
     }
 

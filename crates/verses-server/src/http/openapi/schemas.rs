@@ -107,6 +107,12 @@ fn accounts() -> Value {
         "User": { "type": "object", "required": ["id", "aud", "role", "app_metadata", "user_metadata", "created_at", "is_anonymous"], "properties": {
             "id": { "type": "string", "format": "uuid" }, "aud": text, "role": text, "email": text, "phone": text, "app_metadata": { "type": "object" },
             "user_metadata": { "type": "object" }, "identities": { "type": "array" }, "created_at": time, "updated_at": time, "is_anonymous": { "type": "boolean" } } },
+        "AccountExport": { "type": "object", "required": ["exportedAt", "account", "profile", "cards", "verses", "history"], "properties": {
+            "exportedAt": whole, "account": { "type": "object" }, "accountLivesAt": text, "profile": { "type": "object" },
+            "cards": { "type": "array", "items": { "type": "object" } }, "verses": { "type": "array", "items": { "type": "object" } },
+            "history": { "type": "array", "items": { "type": "object" } } } },
+        "AccountDeleted": { "type": "object", "required": ["deleted", "accountDeleted", "message"], "properties": {
+            "deleted": { "const": true }, "accountDeleted": { "type": "boolean" }, "accountLivesAt": text, "message": text } },
         "AuthProblem": { "type": "object", "required": ["code", "error_code", "message", "msg"], "properties": {
             "code": text, "error_code": text, "message": text, "msg": text } },
     })

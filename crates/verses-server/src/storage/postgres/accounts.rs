@@ -10,7 +10,7 @@ use super::faults::Fault;
 use super::transaction::{Access, Acting, Parameters};
 use super::{PostgresStorage, rows, sql};
 use crate::auth::keys::SigningKey;
-use crate::auth::store::{AuthSession, AuthUserRow, EmailTaken, SignInMethod};
+use crate::auth::store::{AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
 use crate::storage::columns::from_json;
 use crate::storage::{StorageError, UserId};
 
@@ -42,6 +42,96 @@ async fn find(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<
         tx.commit(),
     );
     tx.end(found.map(|(_, rows, _)| rows)).await
+}
+
+/// One statement that changes something and gives rows.
+async fn change_rows(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+    let tx = storage.transaction().await?;
+    let done = tokio::try_join!(biased;
+        tx.begin(Acting::Accounts, Access::ReadWrite),
+        tx.rows(sql, parameters),
+        tx.commit(),
+    );
+    tx.end(done.map(|(_, rows, _)| rows)).await
+}
+
+/// A session that begins, each part nothing if there is none.
+struct Begun<'a> {
+    id: Option<Uuid>,
+    key: Option<&'a [u8]>,
+    refreshed_at: Option<i64>,
+    method: Option<&'static str>,
+    signed_in_at: Option<i64>,
+}
+
+impl<'a> Begun<'a> {
+    fn of(session: Option<&'a AuthSession>) -> Self {
+        Self {
+            id: session.map(|s| s.id),
+            key: session.map(|s| &*s.key),
+            refreshed_at: session.map(|s| s.refreshed_at),
+            method: session.map(|s| s.method.as_str()),
+            signed_in_at: session.map(|s| s.signed_in_at),
+        }
+    }
+}
+
+async fn make(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>, Fault> {
+    let (u, metadata) = (&change.user, change.user.metadata.to_string());
+    let begun = Begun::of(change.begins.as_ref());
+    let all: Parameters<'_> = &[
+        &u.id,
+        &u.email,
+        &u.password_hash,
+        &u.is_anonymous,
+        &metadata,
+        &u.created_at,
+        &u.updated_at,
+        &u.last_sign_in_at,
+        &begun.id,
+        &begun.key,
+        &begun.refreshed_at,
+        &begun.method,
+        &begun.signed_in_at,
+    ];
+    change_rows(storage, &sql::MAKE_ACCOUNT, all).await
+}
+
+async fn replace(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>, Fault> {
+    let (u, metadata) = (&change.user, change.user.metadata.to_string());
+    let begun = Begun::of(change.begins.as_ref());
+    let (ends, kept) = match change.ends {
+        Ends::None => (false, None),
+        Ends::AllBut(kept) => (true, kept),
+    };
+    let revision = as_bigint(u.revision);
+    let all: Parameters<'_> = &[
+        &u.id,
+        &u.email,
+        &u.password_hash,
+        &u.is_anonymous,
+        &metadata,
+        &u.created_at,
+        &u.updated_at,
+        &u.last_sign_in_at,
+        &revision,
+        &begun.id,
+        &begun.key,
+        &begun.refreshed_at,
+        &begun.method,
+        &begun.signed_in_at,
+        &ends,
+        &kept,
+    ];
+    change_rows(storage, &sql::CHANGE_ACCOUNT, all).await
+}
+
+/// A key of a new account is taken. Ids are random, so an account with this id is this one, whose commit was not answered.
+async fn made_before(storage: &PostgresStorage, change: &UserChange) -> Result<Result<(), NotPut>, Fault> {
+    let found = find(storage, &sql::ACCOUNT, &[&change.user.id]).await?;
+    let Some(row) = found.first() else { return Ok(Err(NotPut::EmailTaken)) };
+    let same = AuthUserRow { revision: 1, ..change.user.clone() };
+    Ok(if user_of(row)? == same { Ok(()) } else { Err(NotPut::Changed) })
 }
 
 impl PostgresAuth {
@@ -94,28 +184,29 @@ impl PostgresAuth {
         self.storage.again(attempt).await
     }
 
-    pub(crate) async fn put_user(&self, user: AuthUserRow) -> Stored<Result<(), EmailTaken>> {
-        let user = Arc::new(user);
+    pub(crate) async fn put_user(&self, change: UserChange) -> Stored<Result<(), NotPut>> {
+        let change = Arc::new(change);
         let attempt = move |storage: PostgresStorage| {
-            let u = Arc::clone(&user);
+            let change = Arc::clone(&change);
             async move {
-                let metadata = u.metadata.to_string();
-                let all: Parameters<'_> = &[
-                    &u.id,
-                    &u.email,
-                    &u.password_hash,
-                    &u.is_anonymous,
-                    &metadata,
-                    &u.created_at,
-                    &u.updated_at,
-                    &u.last_sign_in_at,
-                ];
-                match change(&storage, &sql::PUT_ACCOUNT, all).await {
+                let is_new = change.user.revision == 0;
+                let put = if is_new { make(&storage, &change).await } else { replace(&storage, &change).await };
+                match put {
+                    Ok(rows) if rows.is_empty() => Ok(Err(NotPut::Changed)),
                     Ok(_) => Ok(Ok(())),
-                    Err(fault) if fault.key_taken => Ok(Err(EmailTaken)),
+                    Err(fault) if fault.key_taken && is_new => made_before(&storage, &change).await,
+                    Err(fault) if fault.key_taken => Ok(Err(NotPut::EmailTaken)),
                     Err(fault) => Err(fault),
                 }
             }
+        };
+        self.storage.again(attempt).await
+    }
+
+    pub(crate) async fn delete_user(&self, id: UserId) -> Stored<bool> {
+        let attempt = move |storage: PostgresStorage| async move {
+            // Sessions go with their account.
+            Ok(change(&storage, &sql::DELETE_ACCOUNT, &[&id]).await? > 0)
         };
         self.storage.again(attempt).await
     }
@@ -217,6 +308,7 @@ fn user_of(row: &Row) -> Stored<AuthUserRow> {
         created_at: rows::get(row, 5)?,
         updated_at: rows::get(row, 6)?,
         last_sign_in_at: rows::get(row, 7)?,
+        revision: u64::try_from(rows::get::<i64>(row, 8)?).unwrap_or(0),
     })
 }
 

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { version: 3, name: "accounts", sql: include_str!("migrations/0003_accounts.sql") },
     Step { version: 4, name: "erased accounts", sql: include_str!("migrations/0004_erased.sql") },
     Step { version: 5, name: "signing keys", sql: include_str!("migrations/0005_signing_keys.sql") },
+    Step { version: 6, name: "revisions of accounts", sql: include_str!("migrations/0006_account_revisions.sql") },
 ];
 
 /// Held by whoever changes the schema, until the end of its transaction: "verses" in ASCII.

@@ -135,15 +135,29 @@ statements! {
     PUT_KEY(TEXT, BYTEA, INT8, INT8) = "INSERT INTO verses.account_keys AS k (kid, private, created_at, life_seconds) \
         VALUES ($1, $2, $3, $4) ON CONFLICT (kid) DO UPDATE SET life_seconds = greatest(k.life_seconds, excluded.life_seconds)";
     DELETE_KEY(TEXT) = "DELETE FROM verses.account_keys WHERE kid = $1";
-    PUT_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8) = "INSERT INTO verses.accounts (id, email, password_hash, \
-        is_anonymous, metadata, created_at, updated_at, last_sign_in_at) \
-        VALUES ($1, $2, $3, $4, $5::text::json, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET email = excluded.email, \
-        password_hash = excluded.password_hash, is_anonymous = excluded.is_anonymous, metadata = excluded.metadata, \
-        updated_at = excluded.updated_at, last_sign_in_at = excluded.last_sign_in_at";
-    ACCOUNT(UUID) = "SELECT id, email, password_hash, is_anonymous, metadata::text, created_at, updated_at, last_sign_in_at \
-        FROM verses.accounts WHERE id = $1";
+    /// A new account, with its first session if there is one ($9 is not null).
+    MAKE_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8, UUID, BYTEA, INT8, TEXT, INT8) = "WITH made AS (INSERT INTO \
+        verses.accounts (id, email, password_hash, is_anonymous, metadata, created_at, updated_at, last_sign_in_at, revision) \
+        VALUES ($1, $2, $3, $4, $5::text::json, $6, $7, $8, 1) RETURNING id), \
+        begun AS (INSERT INTO verses.account_sessions (id, account_id, key, counter, refreshed_at, method, signed_in_at) \
+        SELECT $9, id, $10, 0, $11, $12, $13 FROM made WHERE $9 IS NOT NULL) \
+        SELECT id FROM made";
+    /// An account that nobody has changed since it had revision $9: ends all its sessions but $16 ($15), and begins one ($10).
+    CHANGE_ACCOUNT(UUID, TEXT, TEXT, BOOL, TEXT, INT8, INT8, INT8, INT8, UUID, BYTEA, INT8, TEXT, INT8, BOOL, UUID) = "WITH \
+        changed AS (\
+        UPDATE verses.accounts SET email = $2, password_hash = $3, is_anonymous = $4, metadata = $5::text::json, \
+        created_at = $6, updated_at = $7, last_sign_in_at = $8, revision = revision + 1 \
+        WHERE id = $1 AND revision = $9 RETURNING id), \
+        ended AS (DELETE FROM verses.account_sessions WHERE $15 AND account_id IN (SELECT id FROM changed) \
+        AND id IS DISTINCT FROM $16), \
+        begun AS (INSERT INTO verses.account_sessions (id, account_id, key, counter, refreshed_at, method, signed_in_at) \
+        SELECT $10, id, $11, 0, $12, $13, $14 FROM changed WHERE $10 IS NOT NULL) \
+        SELECT id FROM changed";
+    DELETE_ACCOUNT(UUID) = "DELETE FROM verses.accounts WHERE id = $1";
+    ACCOUNT(UUID) = "SELECT id, email, password_hash, is_anonymous, metadata::text, created_at, updated_at, last_sign_in_at, \
+        revision FROM verses.accounts WHERE id = $1";
     ACCOUNT_BY_EMAIL(TEXT) = "SELECT id, email, password_hash, is_anonymous, metadata::text, created_at, updated_at, \
-        last_sign_in_at FROM verses.accounts WHERE email = $1";
+        last_sign_in_at, revision FROM verses.accounts WHERE email = $1";
     PUT_SESSION(UUID, UUID, BYTEA, INT8, INT8, TEXT, INT8) = "INSERT INTO verses.account_sessions (id, account_id, key, \
         counter, refreshed_at, method, signed_in_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     SESSION(UUID) = "SELECT id, account_id, key, counter, refreshed_at, method, signed_in_at \
