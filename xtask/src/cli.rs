@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 
 use crate::ci::Step;
 use crate::workspace::Workspace;
-use crate::{bench, ci, e2e, fuzz, run, sim};
+use crate::{bench, ci, e2e, fuzz, fuzz_api, run, sim};
 
 const USAGE: &str = "\
 The tool runner of Verses.
@@ -23,6 +23,7 @@ Usage: cargo xtask COMMAND
   e2e             the unmodified Supabase client against the binary, in Node and Chromium; a part of `test`
   fuzz [TARGET] [--minutes N]
                   every fuzz target, or one, for some minutes each; installs what is missing
+  fuzz-api        requests made from the server's own description of its interface; a part of `test`
   sim [ARGS]      the simulator: --seed N, --seeds N, --minutes N, --router, --broken, --trace; `sim --help` tells all
   bench [NAME]    all benchmarks one after the other, or those of one target or crate";
 
@@ -36,6 +37,7 @@ enum Task {
     Step(Step),
     Bench(Option<String>),
     Fuzz(fuzz::Wanted),
+    FuzzApi,
     Sim(Vec<String>),
 }
 
@@ -58,6 +60,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Task::Step(step) => ci::run_one(&workspace, step),
         Task::Bench(name) => bench::run(&workspace, name.as_deref()),
         Task::Fuzz(wanted) => fuzz::run(&workspace, &wanted),
+        Task::FuzzApi => fuzz_api::run_all(&workspace),
         Task::Sim(arguments) => sim::run(&workspace, &arguments),
     }
 }
@@ -80,6 +83,7 @@ fn parse(arguments: &[String]) -> Result<Task> {
             _ => bail!("`bench` takes at most one name, got {}", rest.join(" ")),
         },
         "ci" => Task::Ci,
+        "fuzz-api" => Task::FuzzApi,
         "e2e" => Task::E2e,
         name => match Step::ALL.into_iter().find(|step| step.name() == name) {
             Some(step) => Task::Step(step),
@@ -118,6 +122,7 @@ mod tests {
             ("sim --seed 7 --trace", Task::Sim(vec!["--seed".into(), "7".into(), "--trace".into()])),
             ("bench", Task::Bench(None)),
             ("bench enqueue", Task::Bench(Some("enqueue".into()))),
+            ("fuzz-api", Task::FuzzApi),
             ("fuzz", Task::Fuzz(fuzz::Wanted { target: None, minutes: fuzz::DEFAULT_MINUTES })),
             ("fuzz cursor --minutes 1", Task::Fuzz(fuzz::Wanted { target: Some("cursor".into()), minutes: 1 })),
         ];

@@ -13,6 +13,7 @@ mod ci;
 mod deny;
 mod e2e;
 mod fuzz;
+mod fuzz_api;
 mod prerequisites;
 mod process;
 mod run;

@@ -1,5 +1,6 @@
 //! What the tasks need besides cargo: one function per tool, each looks first and installs only what is missing.
 //! Nothing here is installed without saying so.
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,9 @@ const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const OLDEST_NODE: u32 = 18;
 /// Names under which Chromium is installed.
 const CHROMIUMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// Names under which a Python may be installed.
+const PYTHONS: [&str; 5] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
 /// A C compiler, for the bundled SQLite, zstd and TLS code.
 pub(crate) fn c_compiler() -> Result<()> {
@@ -56,6 +60,34 @@ pub(crate) fn postgresql() -> Result<()> {
             install(route, "postgresql")
         }
     }
+}
+
+/// An empty Python environment in this folder, in place of what was there, for what `fuzz-api` runs.
+pub(crate) fn python_environment(folder: &Path) -> Result<()> {
+    let find = || {
+        PYTHONS
+            .into_iter()
+            .find(|program| succeeds(program, &["-c", "import sys; sys.exit(sys.version_info < (3, 11))"]))
+    };
+    let make = |python: &str| {
+        let made = Command::new(python).args(["-m", "venv", "--clear"]).arg(folder).output();
+        made.is_ok_and(|output| output.status.success())
+    };
+    if find().is_some_and(make) {
+        return Ok(());
+    }
+    match route_here() {
+        AptRoute::None => bail!(
+            "no Python 3.11 or newer that makes environments (`python3 -m venv`): the requests to the interface are made with \
+             one. Install it (Debian, Ubuntu: `apt-get install python3-venv`; macOS: `brew install python`) and try again."
+        ),
+        route => {
+            eprintln!("xtask: no Python with venv found; installing python3-venv with apt-get");
+            install(route, "python3-venv")?;
+        }
+    }
+    let python = find().context("Python 3.11 or newer is needed, and the package python3-venv brought an older one")?;
+    run(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))
 }
 
 /// Node and npm, for the Supabase client.

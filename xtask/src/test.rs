@@ -1,9 +1,11 @@
 //! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`, beside a
-//! PostgreSQL server of their own, then the Supabase client in Node and a browser, then the simulator.
+//! PostgreSQL server of their own, then requests made from the description of the interface, then the Supabase client in
+//! Node and a browser, then the simulator.
 use anyhow::Result;
 use verses_pgtest::{Cluster, Durability, SHARED_CLUSTER_VARIABLE};
 
 use crate::e2e;
+use crate::fuzz_api;
 use crate::prerequisites;
 use crate::process::{cargo, run};
 use crate::sim;
@@ -20,6 +22,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let mut tests = cargo(workspace, main_run(prerequisites::has_nextest(workspace)));
     run(tests.env(SHARED_CLUSTER_VARIABLE, cluster.url()))?;
     drop(cluster);
+    fuzz_api::run_all(workspace)?;
     e2e::run_all(workspace)?;
     sim::run_tests(workspace)
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, RETRY_AFTER};
 use verses_protocol::{PROTOCOL_HEADER, PROTOCOL_VERSION};
 
 use crate::transport::{Method, Request, Response, SendProgress, Transport, TransportError};
@@ -133,11 +133,7 @@ impl HttpTransport {
         Ok(Response {
             status,
             content_type: text(&headers, CONTENT_TYPE.as_str()).to_ascii_lowercase(),
-            retry_after_ms: text(&headers, RETRY_AFTER.as_str())
-                .trim()
-                .parse::<u64>()
-                .ok()
-                .map(|s| s.saturating_mul(1_000)),
+            retry_after_ms: retry_after_ms(&headers, SystemTime::now()),
             bytes_sent: outgoing.as_ref().map_or(0, |o| o.bytes.len() as u64),
             bytes_received: wire.len() as u64,
             elapsed_ms: millis(started.elapsed()),
@@ -161,6 +157,19 @@ impl HttpTransport {
         }
         Ok(decoded)
     }
+}
+
+/// How long to wait by `Retry-After`, which has seconds or a date. A date counts from the server's own `Date`, for this
+/// device's clock (`now`) may be wrong; one in the past means no wait.
+fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<u64> {
+    let value = text(headers, RETRY_AFTER.as_str());
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(seconds.saturating_mul(1_000));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    let from = httpdate::parse_http_date(text(headers, DATE.as_str()).trim()).unwrap_or(now);
+    Some(until.duration_since(from).map_or(0, millis))
 }
 
 impl Transport for HttpTransport {
@@ -267,4 +276,43 @@ fn innermost(error: &reqwest::Error) -> String {
         cause = source;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_when_to_come_back_in_seconds_or_by_a_date() {
+        let headers = |retry_after: &'static str, date: &'static str| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(RETRY_AFTER, retry_after), (DATE, date)] {
+                if !value.is_empty() {
+                    headers.insert(name, value.parse().expect("a header"));
+                }
+            }
+            headers
+        };
+        // 1994-11-06T08:49:37Z, by a device whose clock is an hour behind.
+        let (then, an_hour_before) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 07:49:37 GMT");
+        let behind = httpdate::parse_http_date(an_hour_before).expect("a date");
+        for (retry_after, date, expected) in [
+            ("30", "", Some(30_000)),
+            (" 30 ", then, Some(30_000)),
+            ("0", "", Some(0)),
+            ("99999999999999999999", "", None),
+            ("18446744073709551615", "", Some(u64::MAX)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", then, Some(30_000)),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", then, Some(30_000)),
+            ("Sun Nov  6 08:50:07 1994", then, Some(30_000)),
+            (then, "", Some(3_600_000)),
+            (then, "nonsense", Some(3_600_000)),
+            (an_hour_before, then, Some(0)),
+            ("soon", then, None),
+            ("-5", then, None),
+            ("", then, None),
+        ] {
+            assert_eq!(retry_after_ms(&headers(retry_after, date), behind), expected, "{retry_after:?} at {date:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod config;
 mod counted;
 mod guarded;
 mod http;
+pub mod otlp;
 mod own_keys;
 pub mod proxy;
 mod serve;

@@ -178,6 +178,17 @@ pub enum Poke {
 /// Called with what other servers say. It must not block.
 pub type Heard = Arc<dyn Fn(Poke) + Send + Sync>;
 
+/// Connections to a database that requests share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// Open ones.
+    pub open: usize,
+    /// Those of them that nobody uses.
+    pub idle: usize,
+    /// Requests that wait for one.
+    pub waiting: usize,
+}
+
 /// What the server needs of a database. Cloning gives another handle to the same one.
 ///
 /// Rules every backend keeps, checked by [`conformance`]: a transaction's writes become visible together or not at
@@ -229,6 +240,11 @@ pub trait Storage: Clone + Send + Sync + 'static {
 
     /// Whether the database answers now.
     fn ping(&self) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// How the connections to the database are used now; None where there are none to share.
+    fn pool(&self) -> Option<Pool> {
+        None
+    }
 
     /// Calls `heard` from now on with what other servers of this database [`announce`](Self::announce). A database that
     /// only one process serves has nothing to say.

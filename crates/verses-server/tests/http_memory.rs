@@ -143,6 +143,39 @@ async fn large_uploads_share_a_budget_and_the_rest_is_told_to_come_back() {
 }
 
 #[tokio::test]
+async fn bodies_that_become_gigabytes_take_what_a_body_may_take() {
+    let server = server().await;
+    let mebibyte = vec![b' '; MIB];
+    let gzip = {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&mebibyte).unwrap();
+        encoder.finish().unwrap()
+    };
+    let zstd = zstd::encode_all(mebibyte.as_slice(), 19).unwrap();
+    drop(mebibyte);
+    for (coding, piece) in [("gzip", gzip), ("zstd", zstd)] {
+        let body = axum::body::Bytes::from(piece.repeat(900_000 / piece.len()));
+        let (bytes, ()) = most(async {
+            let posts = (0..20).map(|_| {
+                let post =
+                    server.request("POST", OPERATIONS).bearer_auth(token(ALICE)).header("content-encoding", coding);
+                http::send(post.body(body.clone()))
+            });
+            for answer in posts.collect::<FuturesUnordered<_>>().collect::<Vec<_>>().await {
+                // One address has its share of the memory for bodies: who comes too many at once is told to come back.
+                let code = answer.problem(answer.status.as_u16());
+                assert!(matches!(&*code, "body_too_large" | "unavailable"), "{coding}: {code}");
+            }
+        })
+        .await;
+        // Twenty bodies as they travel, and what one is while it is unpacked.
+        assert!(bytes < 64 * MIB, "{bytes} bytes for 20 bombs in {coding}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn many_requests_on_many_connections_of_http_2_are_bounded_too() {
     let server = server().await;
     let token = token(ALICE);

@@ -3,6 +3,7 @@
 
 #[path = "common/http.rs"]
 mod http;
+mod postgres_common;
 #[path = "common/raw.rs"]
 mod raw;
 
@@ -127,5 +128,63 @@ async fn only_the_listener_of_the_metrics_shows_them() {
     for path in [OPERATIONS, CHANGES, "/auth/v1/user", "/"] {
         assert_eq!(http::send(elsewhere(path)).await.status, 404, "{path}: there is nothing else");
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_queue_of_passwords_to_hash_is_seen() {
+    let server = start().await;
+    let (working, waiting) =
+        (r#"verses_password_hashes{state="working"}"#, r#"verses_password_hashes{state="waiting"}"#);
+    let idle = server.metrics().await;
+    assert_eq!((number(&idle, working), number(&idle, waiting)), (0.0, 0.0));
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let sign_up = |n: usize| {
+        let account = json!({ "email": format!("user{n}@example.org"), "password": "a good password" });
+        let server = &server;
+        async move { server.auth("POST", "/signup", "", &account).await.ok() }
+    };
+    let all = futures_util::future::join_all((0..cores * 8).map(sign_up));
+    let seen = async {
+        loop {
+            let text = server.metrics().await;
+            let (working, waiting) = (number(&text, working), number(&text, waiting));
+            assert!(working <= cores as f64, "{working} at once on {cores} cores");
+            if working >= 1.0 && waiting >= 1.0 {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, futures_util::future::join(all, seen)).await.expect("both are seen");
+    let text = server.metrics().await;
+    assert_eq!((number(&text, working), number(&text, waiting)), (0.0, 0.0));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_connections_to_postgres_are_seen() {
+    let (used, idle) = (r#"verses_database_connections{state="used"}"#, r#"verses_database_connections{state="idle"}"#);
+    let memory = start().await;
+    assert!(!memory.metrics().await.contains("verses_database"), "there is none");
+    memory.stop().await;
+    let database = postgres_common::database().await;
+    let server = start_with(ServerConfig { database_url: database.url_as("verses_app"), ..config() }).await;
+    server.get_as(ALICE, CHANGES).await.ok();
+    let text = server.metrics().await;
+    assert!(number(&text, used) + number(&text, idle) >= 1.0, "{text}");
+    assert_eq!(number(&text, "verses_database_waiting"), 0.0);
+    // Somebody else's transaction holds the table of users: what writes holds a connection meanwhile.
+    let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
+    drop(tokio::spawn(connection));
+    client.batch_execute("BEGIN; LOCK TABLE verses.sync_users").await.unwrap();
+    let body = batch(&json!([{ "id": "c", "type": "create", "data": { "reference": "John 3:16" } }]));
+    let writing = async { server.post_as(ALICE, &body).await };
+    let looking = async {
+        until(&server, used, 1.0).await;
+        client.batch_execute("COMMIT").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(writing, looking);
+    assert!(answer.status == 200 || answer.status == 503, "{}", answer.text());
+    until(&server, used, 0.0).await;
     server.stop().await;
 }

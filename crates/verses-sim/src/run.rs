@@ -122,7 +122,7 @@ fn calm_down(world: &Shared) {
         state.old_release_until_ms = 0;
         state.slowness = 1;
         state.dies_in_calls = None;
-        state.asleep = false;
+        state.wake(world.kernel.now_ms());
         if let Some(hints) = &state.hints {
             hints.online();
         }

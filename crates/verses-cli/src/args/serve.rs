@@ -47,6 +47,9 @@ pub struct ServeArgs {
     /// Address on which Prometheus finds /metrics, in plain HTTP, for whoever asks; without it there are none
     #[arg(long, env = "VERSES_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
+    /// OpenTelemetry collector that traces are sent to (OTLP over HTTP), e.g. http://127.0.0.1:4318; without it there are none
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true)]
+    pub otlp_endpoint: Option<String>,
     /// Web origins that may call, separated by commas; * allows all
     #[arg(long, env = "VERSES_ALLOWED_ORIGINS", default_value = "*", value_name = "ORIGINS")]
     pub allowed_origins: String,

@@ -8,7 +8,11 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 use verses_server::config::TlsFiles;
+use verses_server::otlp::{OtlpExporter, OtlpLayer, OtlpOptions};
 use verses_server::proxy::{ForwardedHeader, TrustedProxies};
 use verses_server::storage::postgres::PostgresOptions;
 use verses_server::{App, ServerConfig, Tls};
@@ -26,7 +30,15 @@ pub const SERVER_FILE: &str = "server.sqlite";
 /// # Errors
 /// A usage error for settings that make no sense; when the address, a file or the database cannot be had.
 pub async fn run(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliError> {
-    log_to_stderr(printer);
+    let traces = write_down(printer, args.otlp_endpoint.as_deref())?;
+    let served = serve(printer, args).await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
+    served
+}
+
+async fn serve(printer: Printer, args: &ServeArgs) -> Result<ExitStatus, CliError> {
     let mut config = config(args)?;
     if args.postgres.migrate_only {
         return migrate(printer, &config).await;
@@ -140,15 +152,17 @@ fn reload_on_hangup(tls: Tls) -> Result<(), CliError> {
     Ok(())
 }
 
-fn log_to_stderr(printer: Printer) {
-    use tracing_subscriber::EnvFilter;
+/// The log goes to stderr, and traces to a collector if there is one. Gives what sends them.
+fn write_down(printer: Printer, collector: Option<&str>) -> Result<Option<OtlpExporter>, CliError> {
+    use tracing_subscriber::fmt::layer;
     let filter = EnvFilter::try_from_env("VERSES_LOG").unwrap_or_else(|_| EnvFilter::new("warn,verses_server=info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let plain = layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let log = if printer.is_json() { plain.json().boxed() } else { plain.boxed() };
+    let started = collector.filter(|url| !url.is_empty()).map(|url| OtlpExporter::start(&OtlpOptions::new(url)));
+    let (layer, exporter) = started.transpose().map_err(|e| CliError::Usage(format!("--otlp-endpoint: {e}")))?.unzip();
     // A second start in one process keeps the first subscriber.
-    drop(if printer.is_json() { builder.json().try_init() } else { builder.try_init() });
+    drop(tracing_subscriber::registry().with(log.with_filter(filter)).with(layer.map(OtlpLayer::filtered)).try_init());
+    Ok(exporter)
 }
 
 /// Completes on Ctrl-C or SIGTERM.

@@ -19,6 +19,7 @@ mod verify;
 pub use error::AuthError;
 pub use jwks::{JwksError, JwksSource};
 pub use keys::SigningKey;
+pub use passwords::Hashing;
 pub use rotation::{ListedKey, RotationError};
 pub use service::{Auth, SignOutScope, TokenSource};
 pub use store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};

@@ -16,9 +16,19 @@ pub(super) const MIN_PASSWORD_CHARS: usize = 6;
 /// How many may wait for each one that is being hashed.
 const WAITING_PER_CORE: usize = 32;
 
+/// The work on passwords at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashing {
+    /// Being hashed.
+    pub working: usize,
+    /// Waiting for it.
+    pub waiting: usize,
+}
+
 /// Hashes and checks passwords.
 #[derive(Debug, Clone)]
 pub(super) struct Passwords {
+    cores: usize,
     working: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// Hash of no password: checked for unknown users, so that an answer's time does not tell who has an account.
@@ -27,8 +37,9 @@ pub(super) struct Passwords {
 
 impl Passwords {
     pub(super) fn new() -> Result<Self, AuthError> {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let cores = available_cores();
         Ok(Self {
+            cores,
             working: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(cores * WAITING_PER_CORE)),
             decoy: decoy()?,
@@ -52,6 +63,14 @@ impl Passwords {
         Ok(fits.await? && known)
     }
 
+    /// How many passwords are being hashed, and how many wait for it.
+    pub(super) fn queue(&self) -> Hashing {
+        let cores = self.cores;
+        let working = cores.saturating_sub(self.working.available_permits());
+        let here = (cores * WAITING_PER_CORE).saturating_sub(self.waiting.available_permits());
+        Hashing { working, waiting: here.saturating_sub(working) }
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, AuthError> {
         let _place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| AuthError::Busy)?;
         let turn = Arc::clone(&self.working).acquire_owned().await.map_err(|_| AuthError::Busy)?;
@@ -61,6 +80,10 @@ impl Passwords {
         });
         done.await.map_err(|_| AuthError::Busy)
     }
+}
+
+fn available_cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
 /// A password that is to become a user's, hashed once however often the change is tried.

@@ -10,7 +10,7 @@ use verses_protocol::auth::{AUTH_PATH, Credentials};
 
 use super::error::AuthError;
 use super::jwks::{JwksError, JwksSource};
-use super::passwords::{self, NewPassword, Passwords};
+use super::passwords::{self, Hashing, NewPassword, Passwords};
 use super::refresh::{RefreshToken, Verdict};
 use super::ring::{KeyRing, RingError, Source};
 use super::store::{AuthBackend, AuthSession, AuthUserRow, Ends, NotPut, SignInMethod, UserChange};
@@ -154,6 +154,12 @@ impl Auth {
         }
         let issuer = Issuer::new(issuer, life_seconds);
         Ok(Self { store, ring: Arc::new(ring), issuer, secret, external, passwords: Passwords::new()? })
+    }
+
+    /// The work on passwords now.
+    #[must_use]
+    pub fn hashing(&self) -> Hashing {
+        self.passwords.queue()
     }
 
     /// Whether accounts live elsewhere.

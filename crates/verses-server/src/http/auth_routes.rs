@@ -140,6 +140,7 @@ async fn json_body<T: DeserializeOwned, S>(
         _ => AuthError::UnreadableBody(r.message),
     })?;
     super::body::check_depth(&bytes).map_err(|r| AuthError::BadJson(r.message))?;
+    super::json::outline(&bytes).map_err(|r| AuthError::BadJson(r.message))?;
     serde_json::from_slice(&bytes).map_err(|e| AuthError::BadJson(e.to_string()))
 }
 

@@ -27,6 +27,8 @@ use crate::auth::AuthError;
 use crate::config::ServerConfig;
 use crate::tasks::Tasks;
 
+/// Name of the span of a request.
+pub(crate) const REQUEST_SPAN: &str = "request";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest id taken over from a caller, in bytes.
 const MAX_ID_BYTES: usize = 64;
@@ -137,7 +139,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Requ
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "other".to_owned(), |p| p.as_str().to_owned());
     // At this level so that no filter takes the id from an error.
     let id_text = id.to_str().unwrap_or_default();
-    let span = tracing::error_span!("request", request.id = id_text, batch.id = tracing::field::Empty);
+    let span = tracing::error_span!(REQUEST_SPAN, request.id = id_text, batch.id = tracing::field::Empty);
     let started = Instant::now();
     let in_flight = shared.metrics.in_flight();
     let mut response = next.run(request).instrument(span.clone()).await;

@@ -6,7 +6,13 @@ use std::time::{Duration, Instant};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::auth::Hashing;
+use crate::storage::Pool;
+
 static METADATA: Metadata<'static> = Metadata::new("verses_server", Level::INFO, None);
+
+/// Name of the span of a part of the work on a request.
+pub(crate) const STAGE_SPAN: &str = "stage";
 
 /// How often samples are folded into their buckets, unless somebody reads them meanwhile.
 pub(crate) const FOLD_EVERY: Duration = Duration::from_secs(5);
@@ -22,6 +28,9 @@ const CONNECTIONS: &str = "verses_connections_total";
 const OPEN_CONNECTIONS: &str = "verses_connections_open";
 const POKES: &str = "verses_pokes_total";
 const STREAMS: &str = "verses_streams_open";
+const DATABASE: &str = "verses_database_connections";
+const DATABASE_WAITING: &str = "verses_database_waiting";
+const HASHING: &str = "verses_password_hashes";
 
 /// Bounds of the buckets of durations, in seconds.
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -138,6 +147,9 @@ impl Metrics {
             (IN_FLIGHT, "HTTP requests being answered"),
             (OPEN_CONNECTIONS, "Connections open now"),
             (STREAMS, "Streams of pokes open now"),
+            (DATABASE, "Connections to the database, by what they do"),
+            (DATABASE_WAITING, "Transactions that wait for a connection to the database"),
+            (HASHING, "Passwords being hashed, and waiting for it"),
         ] {
             let (name, about) = text(name, about);
             self.recorder.describe_gauge(name, Some(Unit::Count), about);
@@ -154,6 +166,22 @@ impl Metrics {
 
     fn gauge(&self, name: &'static str) -> Gauge {
         self.recorder.register_gauge(&Key::from_name(name), &METADATA)
+    }
+
+    fn set(&self, name: &'static str, state: &'static str, value: usize) {
+        let key = Key::from_parts(name, vec![Label::new("state", state)]);
+        self.recorder.register_gauge(&key, &METADATA).set(value as f64);
+    }
+
+    /// What is looked at when somebody reads the metrics: the database's connections and the work on passwords.
+    pub(crate) fn look(&self, pool: Option<Pool>, hashing: Hashing) {
+        if let Some(Pool { open, idle, waiting }) = pool {
+            self.set(DATABASE, "idle", idle);
+            self.set(DATABASE, "used", open.saturating_sub(idle));
+            self.gauge(DATABASE_WAITING).set(waiting as f64);
+        }
+        self.set(HASHING, "working", hashing.working);
+        self.set(HASHING, "waiting", hashing.waiting);
     }
 
     /// A request is being answered until this is dropped.
@@ -192,7 +220,13 @@ impl Metrics {
 
     /// A part of the work lasts until this is dropped.
     pub(crate) fn stage(&self, stage: Stage) -> Timed {
-        Timed { began: Instant::now(), took: self.histogram(STAGES, vec![Label::new("stage", stage.label())]) }
+        let stage = stage.label();
+        Timed {
+            began: Instant::now(),
+            took: self.histogram(STAGES, vec![Label::new("stage", stage)]),
+            // For traces. It is never entered: the log does not have it.
+            _span: tracing::debug_span!(STAGE_SPAN, stage),
+        }
     }
 
     pub(crate) fn request(&self, route: String, status: u16, seconds: f64) {
@@ -234,6 +268,7 @@ impl Drop for Present {
 pub(crate) struct Timed {
     began: Instant,
     took: Histogram,
+    _span: tracing::Span,
 }
 
 impl Drop for Timed {

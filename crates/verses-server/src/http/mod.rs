@@ -38,11 +38,12 @@ use crate::service::{self, Service};
 use crate::storage::{Poke, Storage, UserId};
 use crate::tasks::Tasks;
 
-pub(crate) use self::layers::{GoesOn, Secure, allow_options};
+pub(crate) use self::layers::{GoesOn, REQUEST_SPAN, Secure, allow_options};
 
 use self::events::Hub;
 pub(crate) use self::layers::Layers;
-pub(crate) use self::metrics::{FOLD_EVERY, Limit};
+use self::metrics::Metrics;
+pub(crate) use self::metrics::{FOLD_EVERY, Limit, STAGE_SPAN};
 use self::problem::Refusal;
 use self::rate::Buckets;
 
@@ -83,6 +84,9 @@ pub(crate) fn build<S: Storage>(
     let layers = Arc::new(Layers::new(config, Tasks::default(), clock));
     let hub = Hub::new(Arc::clone(&layers));
     let service = watched(service, &hub, &layers);
+    let looked_at = (service.storage().clone(), auth.clone());
+    let metrics =
+        metrics_routes(&layers, Arc::new(move |metrics| metrics.look(looked_at.0.pool(), looked_at.1.hashing())));
     let accounts = if auth.is_external() { auth_routes::elsewhere(config) } else { auth_routes::routes::<S>() };
     let state = Arc::new(AppState {
         service,
@@ -93,7 +97,7 @@ pub(crate) fn build<S: Storage>(
         layers: Arc::clone(&layers),
         stopping,
     });
-    Built { router: routes(state, &layers, accounts), metrics: metrics_routes(&layers), layers }
+    Built { router: routes(state, &layers, accounts), metrics, layers }
 }
 
 /// Pokes who listens, here and at other servers of the database, and counts how long things take.
@@ -118,13 +122,16 @@ fn watched<S: Storage>(service: Service<S>, hub: &Hub, layers: &Arc<Layers>) -> 
         }))
 }
 
-fn metrics_routes(layers: &Arc<Layers>) -> Router {
+/// Sets what is only looked at when somebody reads the metrics.
+type Look = Arc<dyn Fn(&Metrics) + Send + Sync>;
+
+fn metrics_routes(layers: &Arc<Layers>, look: Look) -> Router {
     Router::new()
         .route("/metrics", get(metrics_text))
         .route("/health", get(health))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(Arc::clone(layers))
+        .with_state((Arc::clone(layers), look))
         .layer(from_fn(layers::protect))
 }
 
@@ -179,9 +186,10 @@ impl<S: std::fmt::Debug> std::fmt::Debug for AppState<S> {
     }
 }
 
-/// The token of the Authorization header.
+/// The token of the Authorization header. Of two headers there is none: a proxy may have believed the other one.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let mut sent = headers.get_all(AUTHORIZATION).iter();
+    let value = sent.next().filter(|_| sent.next().is_none())?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -203,7 +211,8 @@ async fn ready<S: Storage>(State(state): State<Arc<AppState<S>>>) -> Response {
     }
 }
 
-async fn metrics_text(State(layers): State<Arc<Layers>>) -> Response {
+async fn metrics_text(State((layers, look)): State<(Arc<Layers>, Look)>) -> Response {
+    look(&layers.metrics);
     let mut response = layers.metrics.render().into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
     response

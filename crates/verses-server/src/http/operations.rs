@@ -35,7 +35,7 @@ type Shared<S> = State<Arc<AppState<S>>>;
 
 /// The user of the request, from the token and from nowhere else.
 pub(super) async fn caller<S: Storage>(state: &AppState<S>, headers: &HeaderMap) -> Result<Verified, Refusal> {
-    let missing = "a token is needed in the Authorization header (Bearer ...): sign in first";
+    let missing = "one token is needed in one Authorization header (Bearer ...): sign in first";
     let token = bearer(headers).ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, missing))?;
     let _timed = state.layers.metrics.stage(Stage::Verify);
     state.auth.verify(token, state.now()).await.map_err(no_caller)

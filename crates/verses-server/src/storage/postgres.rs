@@ -36,7 +36,9 @@ use self::faults::Fault;
 use self::pokes::Pokes;
 use self::transaction::{Access, Acting, Transaction};
 use super::columns::{self, check_sequence};
-use super::{Chain, Decision, Heard, LedgerEntry, LedgerPage, Loaded, Storage, StorageError, UserId, Wanted, Writes};
+use super::{
+    Chain, Decision, Heard, LedgerEntry, LedgerPage, Loaded, Pool, Storage, StorageError, UserId, Wanted, Writes,
+};
 
 /// A snapshot that costs one round trip: everything that the work has to send, it sends when it is first polled.
 macro_rules! look {
@@ -224,6 +226,11 @@ impl Storage for PostgresStorage {
             look!(this, Acting::Service, tx => async { tx.rows(&sql::ALIVE, &[]).await }).map(drop)
         })
         .await
+    }
+
+    fn pool(&self) -> Option<Pool> {
+        let (open, idle, waiting) = self.pool_status();
+        Some(Pool { open, idle, waiting })
     }
 
     fn listen(&self, heard: Heard) {

@@ -22,8 +22,9 @@ impl Platform for SimClock {
 
     /// It stands still while the device sleeps, as the monotonic clock of most systems does.
     fn monotonic_ms(&self) -> u64 {
-        let slept = lock(&self.world.devices[self.device].state).slept_ms;
-        self.world.kernel.now_ms().saturating_sub(slept)
+        let state = lock(&self.world.devices[self.device].state);
+        let now = state.asleep_since_ms.unwrap_or_else(|| self.world.kernel.now_ms());
+        now.saturating_sub(state.slept_ms)
     }
 
     fn random(&self) -> u64 {

@@ -38,7 +38,8 @@ pub(crate) struct DeviceState {
     pub(crate) drift_ppm: i64,
     pub(crate) drifts_from_ms: i64,
     pub(crate) slept_ms: u64,
-    pub(crate) asleep: bool,
+    /// Since when it sleeps; its monotonic clock stands still.
+    pub(crate) asleep_since_ms: Option<u64>,
     pub(crate) offline_until_ms: u64,
     pub(crate) portal_until_ms: u64,
     pub(crate) full_until_ms: u64,
@@ -188,23 +189,29 @@ impl World {
     pub(crate) fn suspend(world: &Shared, device: usize, ms: u64) {
         {
             let mut state = lock(&world.devices[device].state);
-            if state.asleep {
+            if state.asleep_since_ms.is_some() {
                 return;
             }
-            state.asleep = true;
-            state.slept_ms += ms;
+            state.asleep_since_ms = Some(world.kernel.now_ms());
         }
         world.fault(FaultKind::Suspend);
         world.kernel.pause(Owner::Device(device));
         let shared = Arc::clone(world);
         world.kernel.after(ms, move || {
-            lock(&shared.devices[device].state).asleep = false;
+            lock(&shared.devices[device].state).wake(shared.kernel.now_ms());
             shared.kernel.resume(Owner::Device(device));
         });
     }
 }
 
 impl DeviceState {
+    /// It sleeps no longer, however long it was to sleep.
+    pub(crate) fn wake(&mut self, now_ms: u64) {
+        if let Some(since) = self.asleep_since_ms.take() {
+            self.slept_ms += now_ms.saturating_sub(since);
+        }
+    }
+
     fn stopped_syncing(&mut self) {
         self.syncing = false;
         self.hints = None;

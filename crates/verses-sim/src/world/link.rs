@@ -244,7 +244,7 @@ impl World {
                 return;
             }
             state.done = true;
-            let asleep = lock(&shared.devices[exchange.device].state).asleep;
+            let asleep = lock(&shared.devices[exchange.device].state).asleep_since_ms.is_some();
             let mut answer = answer;
             if asleep {
                 // Nobody acknowledged a byte: the server's side has given up long before the device wakes.
