@@ -96,8 +96,9 @@ fn refusals(statuses: &[u16]) -> Map<String, Value> {
     let text = |status| match status {
         400 => "The request is malformed, or the credentials are wrong",
         401 => "The token is missing",
-        403 => "The token is wrong or expired, or its session has ended",
+        403 => "The token is wrong or expired, its session has ended, or only an administrator may change this",
         404 => "Accounts live elsewhere: the text says where",
+        413 => "The body is too large",
         422 => "The credentials cannot be taken: the code says why",
         429 => "Too many attempts: wait",
         _ => "Busy: try again",
@@ -139,7 +140,7 @@ fn functions() -> Map<String, Value> {
         "get": { "summary": "Everything the server holds about the user, as a file", "security": signed_in(),
             "responses": responses("200", answer("The data", &reference("AccountExport")), problems(&[401, 403, 426, 429, 503])) },
         "delete": { "summary": "Deletes the user's data and, if it lives here, the account, for good", "security": signed_in(), "requestBody": body(&confirmed),
-            "responses": responses("200", answer("Deleted, now or before", &reference("AccountDeleted")), problems(&[400, 401, 403, 413, 415, 426, 429, 503])) },
+            "responses": responses("200", answer("Deleted, now or before", &reference("AccountDeleted")), problems(&[400, 401, 403, 413, 415, 422, 426, 429, 503])) },
     });
     [
         (OPERATIONS_PATH, operations),
@@ -165,7 +166,7 @@ fn accounts() -> Map<String, Value> {
             "/signup",
             json!({ "post": {
             "summary": "Makes an account; without e-mail and password an anonymous one", "requestBody": body(&reference("Credentials")),
-            "responses": responses("200", session(), refusals(&[400, 404, 422, 429, 503])),
+            "responses": responses("200", session(), refusals(&[400, 404, 413, 422, 429, 503])),
         } }),
         ),
         (
@@ -173,7 +174,7 @@ fn accounts() -> Map<String, Value> {
             json!({ "post": {
             "summary": "Signs in with a password, or refreshes a session", "parameters": choice("grant_type", true, &["password", "refresh_token"]),
             "requestBody": body(&json!({ "anyOf": [reference("Credentials"), reference("RefreshGrant")] })),
-            "responses": responses("200", session(), refusals(&[400, 404, 429, 503])),
+            "responses": responses("200", session(), refusals(&[400, 404, 413, 429, 503])),
         } }),
         ),
         (
@@ -181,7 +182,7 @@ fn accounts() -> Map<String, Value> {
             json!({
                 "get": { "summary": "The signed-in user", "security": signed_in(), "responses": responses("200", user(), refusals(&[401, 403, 404, 503])) },
                 "put": { "summary": "Changes the signed-in user", "security": signed_in(), "requestBody": body(&reference("Credentials")),
-                    "responses": responses("200", user(), refusals(&[400, 401, 403, 404, 422, 503])) },
+                    "responses": responses("200", user(), refusals(&[400, 401, 403, 404, 413, 422, 503])) },
             }),
         ),
         (
