@@ -1,30 +1,30 @@
 //! `cargo xtask fuzz-api`: requests made from the server's own description of its interface, good ones and bad ones, sent to
 //! the real binary. Schemathesis makes and judges them; here are its installation, the server, and what is asked of it.
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::prerequisites;
-use crate::process::{announce, run};
+use crate::process::run;
 use crate::run::build;
+use crate::server::Server;
 use crate::workspace::Workspace;
 
 /// The requirements that were installed last.
 const INSTALLED: &str = "installed.txt";
-/// Lines of the server's log that are shown after a failure.
-const LOG_LINES: usize = 40;
 /// Never ends by itself: a stream.
 const EVENTS: &str = "/functions/v1/verse-events";
 /// Ends the session of the token that it is called with: it has a run and a session of its own.
 const LOGOUT: &str = "/auth/v1/logout";
-
 /// Deletes the account of the token that it is called with.
 const ACCOUNT: &str = "/functions/v1/verse-account";
+/// Allowances are not what is looked at.
+const ALLOWANCES: [&str; 3] = ["--sign-ins-per-minute", "--operations-per-minute", "--requests-per-minute-per-address"];
 
 /// What every run is told. The same seed makes the same requests.
 const ARGUMENTS: [&str; 14] = [
@@ -53,7 +53,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let folder = target.join("e2e").join("openapi");
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let tool = install(&workspace.root.join("e2e").join("openapi").join("requirements.txt"), &folder)?;
-    let server = Server::start(&binary, &folder)?;
+    let server = Server::start(&binary, &folder, &ALLOWANCES)?;
     let others =
         ["--exclude-path", EVENTS, "--exclude-path", LOGOUT, "--exclude-path", ACCOUNT, "--max-examples", "50"];
     let runs: [&[&str]; 3] = [
@@ -62,12 +62,12 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
         &["--include-path", ACCOUNT, "--max-examples", "20"],
     ];
     for paths in runs {
-        let token = sign_up(&server.address)?;
+        let token = sign_up(server.address())?;
         let mut asking = Command::new(&tool);
-        asking.current_dir(&folder).arg("run").arg(format!("http://{}/openapi.json", server.address));
+        asking.current_dir(&folder).arg("run").arg(format!("{}/openapi.json", server.url));
         asking.arg("--header").arg(format!("Authorization: Bearer {token}"));
         let asked = run(asking.args(ARGUMENTS).args(paths));
-        asked.with_context(|| format!("the server's log ends with:\n{}", server.log_end()))?;
+        asked.with_context(|| server.log_end())?;
     }
     Ok(())
 }
@@ -88,76 +88,6 @@ fn install(requirements: &Path, folder: &Path) -> Result<PathBuf> {
     run(pip.args(["--only-binary", ":all:", "--requirement"]).arg(requirements))?;
     fs::write(folder.join(INSTALLED), wanted)?;
     Ok(tool)
-}
-
-/// A server that ends with its value.
-struct Server {
-    process: Child,
-    /// `127.0.0.1:PORT`.
-    address: String,
-    log: PathBuf,
-}
-
-impl Server {
-    fn start(binary: &Path, folder: &Path) -> Result<Self> {
-        let log = folder.join("server.log");
-        let data = folder.join("data");
-        match fs::remove_dir_all(&data) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("removing {}", data.display()));
-            }
-            _ => fs::create_dir(&data)?,
-        }
-        let mut command = Command::new(binary);
-        command.args(["--json", "serve", "--listen", "127.0.0.1:0", "--database"]);
-        command.arg(format!("sqlite:{}", data.join("verses.db").display()));
-        // Allowances are not what is looked at, and all requests come from one address.
-        for allowance in ["--sign-ins-per-minute", "--operations-per-minute", "--requests-per-minute-per-address"] {
-            command.args([allowance, "10000000"]);
-        }
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("VERSES_") {
-                command.env_remove(name);
-            }
-        }
-        command.stdout(Stdio::piped()).stderr(File::create(&log)?);
-        let line = announce(&command);
-        let process = command.spawn().with_context(|| format!("cannot start `{line}`"))?;
-        let mut server = Self { process, address: String::new(), log };
-        server.address = server.first_words()?;
-        Ok(server)
-    }
-
-    fn first_words(&mut self) -> Result<String> {
-        let output = self.process.stdout.take().context("the server's output is not read")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        ensure!(!line.is_empty(), "the server ended at once; its log:\n{}", self.log_end());
-        address(&line).with_context(|| format!("the server said {line:?} and no address"))
-    }
-
-    fn log_end(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to end.
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-/// The address in the server's first line of output.
-fn address(line: &str) -> Result<String> {
-    let said: Value = serde_json::from_str(line)?;
-    let Some(address) = said["url"].as_str().and_then(|url| url.strip_prefix("http://")) else {
-        bail!("no `url` in it")
-    };
-    Ok(address.to_owned())
 }
 
 /// A new user's access token.
@@ -182,9 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_and_the_token_are_read() {
-        assert_eq!(address("{\"url\":\"http://127.0.0.1:7\"}\n").unwrap(), "127.0.0.1:7");
-        assert!(address("Verses is ready").is_err() && address("{}").is_err());
+    fn the_token_is_read_from_the_answer_to_a_sign_up() {
         assert_eq!(access_token("HTTP/1.1 200 OK\r\n\r\n{\"access_token\":\"t\"}").as_deref(), Some("t"));
         assert_eq!(access_token("HTTP/1.1 503 Busy\r\n\r\n{}"), None);
     }

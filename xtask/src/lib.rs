@@ -17,5 +17,6 @@ mod fuzz_api;
 mod prerequisites;
 mod process;
 mod run;
+mod server;
 mod sim;
 mod test;

@@ -1,5 +1,7 @@
 //! What can be typed after `verses serve` and `verses keys`. Secrets cannot: whoever can list processes would read them.
 
+#![allow(rustdoc::bare_urls, reason = "these comments are the text of --help, where angle brackets would be shown")]
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
