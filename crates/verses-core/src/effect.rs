@@ -327,9 +327,11 @@ pub fn needs_events<'a>(
                 continue;
             }
         };
-        let key = EventKey { occurred_at: plausible(claimed, now).0, operation_id: id.clone() };
         let folded = state.cards.get(&verse_id).map(|c| c.fold.last_event.clone());
         let before = last.get(&verse_id).cloned().max(folded);
+        // If one of them is refused, what follows is taken for later than it is, and too much is asked for, never too little.
+        let occurred_at = plausible_after(before.as_ref().map(|b| b.occurred_at), claimed, now).0;
+        let key = EventKey { occurred_at, operation_id: id.clone() };
         if before.as_ref().is_some_and(|b| key < *b) {
             needed.insert(verse_id);
         }

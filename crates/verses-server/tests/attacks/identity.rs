@@ -281,6 +281,11 @@ async fn an_account_is_made_and_changed_by_what_is_offered_only() {
         let session = server.auth("POST", "/signup", "", &request).await.ok();
         let access = session["access_token"].as_str().unwrap();
         let mut change = wishes.clone();
+        for administrators in ["app_metadata", "role"] {
+            let wish = json!({ administrators: wishes[administrators] });
+            assert_eq!(refused_by_auth(&server.auth("PUT", "/user", access, &wish).await, administrators), "not_admin");
+            change.as_object_mut().unwrap().remove(administrators);
+        }
         change["data"] = wishes;
         let user = server.auth("PUT", "/user", access, &change).await.ok();
         for user in [&session["user"], &user, &server.auth("GET", "/user", access, &Value::Null).await.ok()] {
