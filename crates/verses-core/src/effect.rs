@@ -301,6 +301,22 @@ pub fn verse_id_of_create(create: &CreateVerse, profile: &Profile) -> VerseId {
     }
 }
 
+/// Whether `apply` may look at the profile for one of these operations: it is what a profile is made for, a creation, or
+/// its stamp or date is not plausible and the right date depends on the time zone. `now` is the time `apply` will be given.
+#[must_use]
+pub fn needs_profile<'a>(operations: impl IntoIterator<Item = &'a Operation>, now: UnixMillis) -> bool {
+    let looks = |operation: &Operation| {
+        let (occurred_at, local_date) = match operation {
+            Operation::CreateVerse(_) | Operation::UpdateProfile(_) => return true,
+            Operation::RecordReview(o) => (o.occurred_at, o.local_date),
+            Operation::ArchiveVerse(o) | Operation::RestoreVerse(o) => (o.occurred_at, o.local_date),
+            Operation::SetPhase(o) => (o.occurred_at, o.local_date),
+        };
+        plausible(occurred_at, now).1 || !dates::is_plausible(local_date, occurred_at)
+    };
+    operations.into_iter().any(looks)
+}
+
 /// Which cards must have their events loaded before a run of operations is applied: those for which an operation may
 /// sort before the last event folded. `now` is the time `apply` will be given.
 #[must_use]

@@ -22,7 +22,7 @@ pub use card::{Card, CardEvent, CardEventKind, EventKey, FoldState, Phase, REMEM
 pub use dates::{earliest_local_date, is_plausible, local_date, utc_date, validate_time_zone};
 pub use effect::{
     EARLIEST_STAMP, MAX_CARD_VERSES, MAX_FUTURE_MS, MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES,
-    PRIVATE_TRANSLATION, apply, needs_events, translation_of_create, verse_id_of_create,
+    PRIVATE_TRANSLATION, apply, needs_events, needs_profile, translation_of_create, verse_id_of_create,
 };
 pub use ids::{InvalidOperationId, MAX_OPERATION_ID_BYTES, OperationId, UnixMillis, VERSES_NAMESPACE, VerseId};
 pub use operation::{CardAction, CreateVerse, Operation, OperationKind, RecordReview, SetPhase, UpdateProfile};

@@ -10,7 +10,7 @@ use verses_core::{
     ApplyContext, CardAction, CreateVerse, EARLIEST_STAMP, Effect, MAX_CARD_VERSES, MAX_FULL_NAME_BYTES, MAX_FUTURE_MS,
     MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES, Operation, OperationId, PRIVATE_TRANSLATION, Phase,
     RecordReview, Rejection, RejectionCode as Code, SetPhase, Slot, TextLookup, UnixMillis, UpdateProfile, UserState,
-    Verse, VerseId, apply, fold, needs_events, parse_passage, verse_id_of_create,
+    Verse, VerseId, apply, fold, needs_events, needs_profile, parse_passage, verse_id_of_create,
 };
 
 const DAY: i64 = 86_400_000;
@@ -486,6 +486,18 @@ fn events_are_needed_only_where_something_may_sort_before_the_last() {
     assert_eq!(needs_events(&in_web, run, NOW), BTreeSet::from([john()]), "a preference set in the same run counts");
 }
 
+#[test]
+fn the_profile_is_needed_for_itself_for_creations_and_where_a_date_may_be_corrected() {
+    let at = |day: i64, local_date| RecordReview { local_date, ..review(john(), day, true) };
+    let needed = |review| needs_profile([&Operation::RecordReview(review)], NOW);
+    assert!(!needed(at(0, today())) && !needed(at(-9, days(today(), -9))), "nothing is corrected");
+    assert!(needed(at(0, days(today(), 3))), "the date is nowhere on Earth");
+    assert!(needed(at(900, days(today(), 900))), "the stamp is too far ahead");
+    let two = [Operation::RecordReview(at(0, today())), Operation::CreateVerse(create("John 3:16"))];
+    assert!(needs_profile(&two, NOW), "one is enough");
+    assert!(needs_profile([&Operation::UpdateProfile(UpdateProfile { occurred_at: NOW, ..Default::default() })], NOW));
+}
+
 /// Operations of two devices on two verses, on these days from now. Those of later days have their stamps corrected.
 fn operations(stamped: std::ops::Range<i64>) -> impl Strategy<Value = Vec<(OperationId, Operation)>> {
     let verses = ["John 3:16", "Psalm 23"];
@@ -576,6 +588,21 @@ proptest! {
         for (verse_id, card) in &kept.cards {
             prop_assert_eq!(fold(*verse_id, kept.events[verse_id].clone()), Some(card.clone()));
         }
+    }
+
+    #[test]
+    fn what_does_not_need_the_profile_is_the_same_whatever_is_in_it(operations in operations(-3..4)) {
+        let kept = Kept::with_both();
+        let here = UserState { cards: kept.cards, verses: kept.verses, events: kept.events, ..UserState::default() };
+        let mut there = here.clone();
+        there.profile.timezone.value = Some("Pacific/Kiritimati".to_owned());
+        there.profile.preferred_translation.value = Some("WEB".to_owned());
+        let mut here = here;
+        for (operation_id, operation) in operations.iter().filter(|(_, operation)| !needs_profile([operation], NOW)) {
+            let context = ApplyContext { operation_id, now: NOW, text: &TextLookup::NotAsked };
+            prop_assert_eq!(apply(&mut here, &context, operation), apply(&mut there, &context, operation));
+        }
+        prop_assert_eq!(here.cards, there.cards);
     }
 
     #[test]

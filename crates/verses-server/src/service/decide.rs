@@ -118,8 +118,7 @@ impl BatchDecision {
             operations: self.operations.iter().map(|prepared| prepared.id.clone()).collect(),
             cards: self.operations.iter().filter_map(|prepared| prepared.verse_id).collect(),
             verses: creations.filter_map(|prepared| prepared.verse_id).collect(),
-            // Its time zone decides about corrected dates.
-            profile: true,
+            profile: verses_core::needs_profile(self.operations.iter().map(|prepared| &prepared.operation), self.now),
         }
     }
 }

@@ -428,7 +428,8 @@ async fn write_cards(tx: &Transaction, user: UserId, before: (u64, Chain), write
     let cards = rows::CardColumns::of(&writes.cards)?;
     let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&user, &seq, &chain];
     parameters.extend(ledger.parameters().into_iter().chain(events.parameters()).chain(cards.parameters()));
-    tx.run(&sql::WRITE, &parameters).await.map(drop)
+    let one = writes.ledger.len() == 1 && writes.events.len() == 1 && writes.cards.len() == 1;
+    tx.run(if one { &sql::WRITE_ONE } else { &sql::WRITE }, &parameters).await.map(drop)
 }
 
 async fn drop_own_verses(tx: &Transaction, user: UserId, verses: &[VerseId]) -> Result<(), Fault> {

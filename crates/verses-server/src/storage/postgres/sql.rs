@@ -18,6 +18,47 @@ macro_rules! statements {
     };
 }
 
+/// The user's position, as the first part of a statement that writes more.
+macro_rules! position {
+    () => {
+        "WITH position AS (UPDATE verses.sync_users SET last_seq = $2, last_chain = $3 WHERE user_id = $1), "
+    };
+}
+
+macro_rules! into_ledger {
+    () => {
+        "INSERT INTO verses.sync_operations (user_id, seq, operation_id, kind, content_hash, chain, operation, verse_id, \
+         outcome, accepted_at) "
+    };
+}
+
+macro_rules! into_events {
+    () => {
+        "INSERT INTO verses.card_events (user_id, verse_id, occurred_at, operation_id, local_date, event, was_successful, \
+         review_time_seconds, phase, slot) "
+    };
+}
+
+macro_rules! into_cards {
+    () => {
+        "INSERT INTO verses.verse_cards AS c (user_id, verse_id, current_phase, phase_progress_count, current_streak, \
+         best_streak, last_reviewed_at, next_due_date, assigned_day_of_week, assigned_week_parity, assigned_day_of_month, \
+         archived, created_at, updated_at, fold) "
+    };
+}
+
+macro_rules! or_the_new_card {
+    () => {
+        "ON CONFLICT (user_id, verse_id) DO UPDATE SET current_phase = excluded.current_phase, \
+         phase_progress_count = excluded.phase_progress_count, current_streak = excluded.current_streak, \
+         best_streak = excluded.best_streak, last_reviewed_at = excluded.last_reviewed_at, \
+         next_due_date = excluded.next_due_date, assigned_day_of_week = excluded.assigned_day_of_week, \
+         assigned_week_parity = excluded.assigned_week_parity, assigned_day_of_month = excluded.assigned_day_of_month, \
+         archived = excluded.archived, created_at = excluded.created_at, updated_at = excluded.updated_at, \
+         fold = excluded.fold"
+    };
+}
+
 statements! {
     /// Who acts, until the transaction ends. The subject is also set on its own, as PostgREST once did: functions that look
     /// there first need not read JSON in every statement.
@@ -77,30 +118,33 @@ statements! {
         INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY,
         UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, DATE_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY,
         UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, DATE_ARRAY, INT2_ARRAY, INT2_ARRAY,
-        INT2_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY, TEXT_ARRAY) =
-        "WITH position AS (UPDATE verses.sync_users SET last_seq = $2, last_chain = $3 WHERE user_id = $1), \
-        ledger AS (INSERT INTO verses.sync_operations (user_id, seq, operation_id, kind, content_hash, chain, operation, \
-        verse_id, outcome, accepted_at) SELECT $1, n.seq, n.operation_id, n.kind, n.content_hash, n.chain, n.operation::json, \
-        n.verse_id, n.outcome::json, n.accepted_at FROM unnest($4, $5, $6, $7, $8, $9, $10, $11, $12) \
+        INT2_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY, TEXT_ARRAY) = concat!(
+        position!(), "ledger AS (", into_ledger!(), "SELECT $1, n.seq, n.operation_id, n.kind, n.content_hash, n.chain, \
+        n.operation::json, n.verse_id, n.outcome::json, n.accepted_at FROM unnest($4, $5, $6, $7, $8, $9, $10, $11, $12) \
         AS n(seq, operation_id, kind, content_hash, chain, operation, verse_id, outcome, accepted_at)), \
-        events AS (INSERT INTO verses.card_events (user_id, verse_id, occurred_at, operation_id, local_date, event, \
-        was_successful, review_time_seconds, phase, slot) SELECT $1, n.verse_id, n.occurred_at, n.operation_id, n.local_date, \
+        events AS (", into_events!(), "SELECT $1, n.verse_id, n.occurred_at, n.operation_id, n.local_date, \
         n.event, n.was_successful, n.review_time_seconds, n.phase, n.slot::json \
         FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21) \
-        AS n(verse_id, occurred_at, operation_id, local_date, event, was_successful, review_time_seconds, phase, slot)) \
-        INSERT INTO verses.verse_cards AS c (user_id, verse_id, current_phase, phase_progress_count, current_streak, \
-        best_streak, last_reviewed_at, next_due_date, assigned_day_of_week, assigned_week_parity, assigned_day_of_month, \
-        archived, created_at, updated_at, fold) SELECT $1, n.verse_id, n.phase, n.progress, n.streak, n.best, n.reviewed, \
+        AS n(verse_id, occurred_at, operation_id, local_date, event, was_successful, review_time_seconds, phase, slot)) ",
+        into_cards!(), "SELECT $1, n.verse_id, n.phase, n.progress, n.streak, n.best, n.reviewed, \
         n.due, n.day_of_week, n.week_parity, n.day_of_month, n.archived, n.created, n.updated, n.fold::json \
         FROM unnest($22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35) AS n(verse_id, phase, progress, \
-        streak, best, reviewed, due, day_of_week, week_parity, day_of_month, archived, created, updated, fold) \
-        ON CONFLICT (user_id, verse_id) DO UPDATE SET current_phase = excluded.current_phase, \
-        phase_progress_count = excluded.phase_progress_count, current_streak = excluded.current_streak, \
-        best_streak = excluded.best_streak, last_reviewed_at = excluded.last_reviewed_at, \
-        next_due_date = excluded.next_due_date, assigned_day_of_week = excluded.assigned_day_of_week, \
-        assigned_week_parity = excluded.assigned_week_parity, assigned_day_of_month = excluded.assigned_day_of_month, \
-        archived = excluded.archived, created_at = excluded.created_at, updated_at = excluded.updated_at, \
-        fold = excluded.fold";
+        streak, best, reviewed, due, day_of_week, week_parity, day_of_month, archived, created, updated, fold) ",
+        or_the_new_card!());
+    /// The same, with the same parameters, for one operation that makes one event of one card: without tables made of lists
+    /// it costs the database less.
+    WRITE_ONE(UUID, INT8, BYTEA,
+        INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY,
+        UUID_ARRAY, INT8_ARRAY, TEXT_ARRAY, DATE_ARRAY, TEXT_ARRAY, BOOL_ARRAY, INT8_ARRAY, TEXT_ARRAY, TEXT_ARRAY,
+        UUID_ARRAY, TEXT_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, INT8_ARRAY, DATE_ARRAY, INT2_ARRAY, INT2_ARRAY,
+        INT2_ARRAY, BOOL_ARRAY, INT8_ARRAY, INT8_ARRAY, TEXT_ARRAY) = concat!(
+        position!(), "ledger AS (", into_ledger!(), "VALUES ($1, ($4)[1], ($5)[1], ($6)[1], ($7)[1], ($8)[1], \
+        ($9)[1]::json, ($10)[1], ($11)[1]::json, ($12)[1])), \
+        events AS (", into_events!(), "VALUES ($1, ($13)[1], ($14)[1], ($15)[1], ($16)[1], ($17)[1], ($18)[1], \
+        ($19)[1], ($20)[1], ($21)[1]::json)) ",
+        into_cards!(), "VALUES ($1, ($22)[1], ($23)[1], ($24)[1], ($25)[1], ($26)[1], ($27)[1], ($28)[1], ($29)[1], \
+        ($30)[1], ($31)[1], ($32)[1], ($33)[1], ($34)[1], ($35)[1]::json) ",
+        or_the_new_card!());
 
     OWN_VERSES(UUID, UUID_ARRAY) = "SELECT v.verse_id, v.reference, v.osis, v.text, v.translation, v.is_verified, \
         v.created_at, v.updated_at FROM verses.user_verses v WHERE v.user_id = $1 AND v.verse_id = ANY($2)";
