@@ -33,26 +33,21 @@ async fn change(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameter
     tx.end(done.map(|(_, count, _)| count)).await
 }
 
-/// One statement that reads.
-async fn find(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+/// One statement that gives rows, in a transaction of its own.
+async fn rows_of(
+    storage: &PostgresStorage,
+    access: Access,
+    sql: &sql::Sql,
+    parameters: Parameters<'_>,
+) -> Result<Vec<Row>, Fault> {
     let tx = storage.transaction().await?;
-    let found = tokio::try_join!(biased;
-        tx.begin(Acting::Accounts, Access::Snapshot),
-        tx.rows(sql, parameters),
-        tx.commit(),
-    );
-    tx.end(found.map(|(_, rows, _)| rows)).await
+    let done = tokio::try_join!(biased; tx.begin(Acting::Accounts, access), tx.rows(sql, parameters), tx.commit());
+    tx.end(done.map(|(_, rows, _)| rows)).await
 }
 
-/// One statement that changes something and gives rows.
-async fn change_rows(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
-    let tx = storage.transaction().await?;
-    let done = tokio::try_join!(biased;
-        tx.begin(Acting::Accounts, Access::ReadWrite),
-        tx.rows(sql, parameters),
-        tx.commit(),
-    );
-    tx.end(done.map(|(_, rows, _)| rows)).await
+/// One statement that reads.
+async fn find(storage: &PostgresStorage, sql: &sql::Sql, parameters: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+    rows_of(storage, Access::Snapshot, sql, parameters).await
 }
 
 /// A session that begins, each part nothing if there is none.
@@ -94,7 +89,7 @@ async fn make(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>
         &begun.method,
         &begun.signed_in_at,
     ];
-    change_rows(storage, &sql::MAKE_ACCOUNT, all).await
+    rows_of(storage, Access::ReadWrite, &sql::MAKE_ACCOUNT, all).await
 }
 
 async fn replace(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<Row>, Fault> {
@@ -123,7 +118,7 @@ async fn replace(storage: &PostgresStorage, change: &UserChange) -> Result<Vec<R
         &ends,
         &kept,
     ];
-    change_rows(storage, &sql::CHANGE_ACCOUNT, all).await
+    rows_of(storage, Access::ReadWrite, &sql::CHANGE_ACCOUNT, all).await
 }
 
 /// A key of a new account is taken. Ids are random, so an account with this id is this one, whose commit was not answered.
