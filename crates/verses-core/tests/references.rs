@@ -189,6 +189,20 @@ fn ids_never_change() {
 }
 
 #[test]
+fn passages_are_equal_and_hash_alike_if_they_mean_the_same_verses() {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let hash = |typed| BuildHasherDefault::<DefaultHasher>::default().hash_one(passage(typed));
+    for (one, other) in
+        [("John 3:36, 4:1", "John 3:36-4:1"), ("Ps 23", "Psalm 23:1-6"), ("John 3:17, 16", "John 3:16-17")]
+    {
+        assert_eq!(passage(one), passage(other));
+        assert_eq!(hash(one), hash(other), "{one}");
+    }
+    assert_ne!(passage("John 3:16"), passage("John 3:17"));
+    assert_ne!(hash("John 3:16"), hash("John 3:17"));
+}
+
+#[test]
 fn a_comma_goes_on_and_a_semicolon_line_or_book_begins_anew() {
     for (typed, names) in [
         ("Rom 8:28; Eph 2:8-9", vec!["Romans 8:28", "Ephesians 2:8-9"]),
@@ -197,6 +211,8 @@ fn a_comma_goes_on_and_a_semicolon_line_or_book_begins_anew() {
         ("Gen 1:1,Jn 1:1", vec!["Genesis 1:1", "John 1:1"]),
         ("John 3:16 Rom 5:8", vec!["John 3:16", "Romans 5:8"]),
         ("John 3:16 and 18", vec!["John 3:16,18"]),
+        // The last chapter of a range does not begin a verse.
+        ("John 3-4, verse 16", vec!["John 3-4"]),
         ("Ps 1; 23; 103", vec!["Psalm 1", "Psalm 23", "Psalm 103"]),
         ("John 3:16, John 21:1-Acts 1:5", vec!["John 3:16", "John 21:1-Acts 1:5"]),
         ("Gen 50:20-Exod 1:5, 7", vec!["Genesis 50:20-Exodus 1:5", "Exodus 1:7"]),
@@ -235,6 +251,7 @@ fn errors_name_the_part_at_fault_and_the_remedy() {
         ("John 3:16; 17", E::AmbiguousNumber, Some("17"), "did you mean John 3:17?"),
         ("Ps 23,1", E::AmbiguousNumber, Some("1"), "did you mean Psalm 23:1?"),
         ("John 3:16 !", E::Unexpected, Some("!"), "does not belong"),
+        ("John 3-4 16", E::Unexpected, Some("16"), "does not belong"),
         ("John 3:16:18", E::Unexpected, Some(":"), "dash"),
     ] {
         let error = parse_passages(typed).expect_err(typed);
