@@ -110,7 +110,11 @@ impl TransportError {
 }
 
 /// Told how many bytes of the request have gone out so far, and how many there are.
+#[cfg(not(target_arch = "wasm32"))]
 pub type SendProgress = Arc<dyn Fn(u64, u64) + Send + Sync>;
+/// Told how many bytes of the request have gone out so far, and how many there are.
+#[cfg(target_arch = "wasm32")]
+pub type SendProgress = Arc<dyn Fn(u64, u64)>;
 
 /// Sends requests. Cloning gives another handle to the same connections.
 pub trait Transport: Clone + MaybeSendSync + 'static {

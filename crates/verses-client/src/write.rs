@@ -11,7 +11,7 @@ use verses_core::{
     local_date, parse_passage,
 };
 use verses_store::{
-    LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
+    LocalStore, MaybeSend, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
 };
 
 use crate::error::ClientError;
@@ -74,7 +74,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     pub async fn add_verses(
         &self,
         verses: &[NewVerse],
-        mut progress: impl FnMut(usize) + Send,
+        mut progress: impl FnMut(usize) + MaybeSend,
     ) -> Result<Vec<DualWriteResult<CardWithVerse>>, ClientError> {
         let mut results = Vec::with_capacity(verses.len());
         for chunk in verses.chunks(ACTIONS_PER_TRANSACTION) {
