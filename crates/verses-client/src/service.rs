@@ -14,6 +14,9 @@ use crate::platform::Platform;
 use crate::texts::OfflineTexts;
 use crate::transport::Transport;
 
+/// So many cards or more are shown with verses read in one go, all of the owner's; fewer ask for each verse by its id.
+const VERSES_ASKED_FOR_BY_ID: usize = 500;
+
 /// The data service over a store, a transport and a platform. Cloning gives another handle to the same ones.
 #[derive(Clone)]
 pub struct DataService<S, T, P> {
@@ -120,8 +123,13 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 
     async fn with_verses(&self, owner: &str, cards: Vec<Card>) -> Result<Vec<CardWithVerse>, ClientError> {
-        let mut verses: std::collections::BTreeMap<VerseId, Verse> =
-            self.store.verses(owner).await?.into_iter().map(|v| (v.id, v)).collect();
+        let found = if cards.len() < VERSES_ASKED_FOR_BY_ID {
+            let ids: Vec<VerseId> = cards.iter().map(|card| card.verse_id).collect();
+            self.store.verses_of(owner, &ids).await?
+        } else {
+            self.store.verses(owner).await?
+        };
+        let mut verses: std::collections::BTreeMap<VerseId, Verse> = found.into_iter().map(|v| (v.id, v)).collect();
         Ok(cards.into_iter().map(|card| CardWithVerse { verse: verses.remove(&card.verse_id), card }).collect())
     }
 

@@ -133,6 +133,17 @@ pub(crate) fn verses(connection: &Connection, owner: &str) -> Result<Vec<Verse>,
     all(connection, &VERSES, [owner], rows::verse)
 }
 
+/// Those found, in the order asked for.
+pub(crate) fn verses_of(connection: &Connection, owner: &str, ids: &[VerseId]) -> Result<Vec<Verse>, Fault> {
+    // One snapshot for all of them: another process may commit between two statements.
+    let snapshot = connection.unchecked_transaction()?;
+    let mut verses = Vec::with_capacity(ids.len());
+    for id in ids {
+        verses.extend(verse(&snapshot, owner, *id)?);
+    }
+    Ok(verses)
+}
+
 pub(crate) fn unverified_verses(connection: &Connection, owner: &str, limit: u32) -> Result<Vec<Verse>, Fault> {
     all(connection, &UNVERIFIED, params![owner, limit], rows::verse)
 }

@@ -212,6 +212,11 @@ impl LocalStore for SqliteStore {
         self.read(move |connection| read::verses(connection, &owner)).await
     }
 
+    async fn verses_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<Verse>, StoreError> {
+        let (owner, ids) = (owner.to_owned(), ids.to_vec());
+        self.read(move |connection| read::verses_of(connection, &owner, &ids)).await
+    }
+
     async fn unverified_verses(&self, owner: &str, limit: u32) -> Result<Vec<Verse>, StoreError> {
         let owner = owner.to_owned();
         self.read(move |connection| read::unverified_verses(connection, &owner, limit)).await

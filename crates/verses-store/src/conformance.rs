@@ -1,4 +1,5 @@
-//! The suite every `LocalStore` passes, for tests only: one async function per case, and a macro that makes a `#[test]` of each.
+//! The suite every `LocalStore` passes, for tests only: one async function per case, a macro that makes a `#[test]` of
+//! each, and one that lists them.
 //!
 //! The cases need no runtime: [`block_on`] polls on the calling thread. A case gets an empty store and may clone it.
 
@@ -39,12 +40,12 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Makes one `#[test]` per case. `$make` is called for each and gives an empty store and a guard kept until the case ends
-/// (a temporary directory, or `()`).
+/// Calls a macro with the names of all cases: `for_each_conformance_case! { [some_macro] head }` becomes
+/// `some_macro! { head case_1 case_2 ... }`. For places where a case is no `#[test]`, like a browser's page.
 #[macro_export]
-macro_rules! conformance_tests {
-    ($make:expr) => {
-        $crate::conformance_tests! { @cases $make;
+macro_rules! for_each_conformance_case {
+    ([$($then:tt)+] $($head:tt)*) => {
+        $($then)+! { $($head)*
             a_new_store_is_empty_at_revision_zero
             a_commit_writes_everything_and_raises_the_revision_by_one
             a_commit_that_fails_in_the_middle_writes_nothing
@@ -56,6 +57,7 @@ macro_rules! conformance_tests {
             listeners_hear_of_each_commit_once_and_not_after_the_subscription_ends
             meta_values_are_set_replaced_and_removed
             verses_come_by_creation_and_can_be_replaced_and_removed
+            verses_asked_for_by_id_come_in_the_order_asked_for
             unverified_verses_come_oldest_first_up_to_the_limit
             marking_verses_verified_changes_all_of_them_in_one_transaction
             cards_are_stored_whole_and_can_be_replaced_and_removed
@@ -91,6 +93,15 @@ macro_rules! conformance_tests {
             the_queue_of_an_owner_can_be_narrowed_to_failed_rows
             totals_follow_every_change_of_the_queue
         }
+    };
+}
+
+/// Makes one `#[test]` per case. `$make` is called for each and gives an empty store and a guard kept until the case ends
+/// (a temporary directory, or `()`).
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make:expr) => {
+        $crate::for_each_conformance_case! { [$crate::conformance_tests] @cases $make; }
     };
     (@cases $make:expr; $($case:ident)*) => {
         $(#[test]

@@ -119,6 +119,10 @@ impl LocalStore for MemoryStore {
         Ok(self.read_owner(owner, |rows| rows.verses_by_creation(|_| true)))
     }
 
+    async fn verses_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<Verse>, StoreError> {
+        Ok(self.read_owner(owner, |rows| ids.iter().filter_map(|id| rows.verses.get(id)).cloned().collect()))
+    }
+
     async fn unverified_verses(&self, owner: &str, limit: u32) -> Result<Vec<Verse>, StoreError> {
         Ok(self.read_owner(owner, |rows| {
             let mut verses = rows.verses_by_creation(|verse| !verse.is_verified);

@@ -98,6 +98,14 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
     /// All verses of an owner, by creation.
     fn verses(&self, owner: &str) -> impl Future<Output = Result<Vec<Verse>, StoreError>> + MaybeSend;
 
+    /// Verses of an owner by id: those found, in the order asked for. For a few of many; whoever needs most of them asks
+    /// for [`verses`](Self::verses).
+    fn verses_of(
+        &self,
+        owner: &str,
+        ids: &[VerseId],
+    ) -> impl Future<Output = Result<Vec<Verse>, StoreError>> + MaybeSend;
+
     /// Verses of an owner whose text no server has confirmed, by (creation, id). Known elsewhere as
     /// `get_unverified_verses_by_user`; [`DEFAULT_UNVERIFIED_LIMIT`] is the usual limit.
     fn unverified_verses(

@@ -174,6 +174,7 @@ impl LocalStore for SimStore {
         23 queue_owners() -> Vec<(Owner, QueueTotals)>;
         24 journal(limit: u32) -> Vec<JournalEntry>;
         25 meta(key: &str) -> Option<String>;
+        26 verses_of(owner: &str, ids: &[VerseId]) -> Vec<Verse>;
     }
 
     fn subscribe(&self, listener: Box<dyn Listener>) -> Subscription {

@@ -48,6 +48,18 @@ pub async fn verses_come_by_creation_and_can_be_replaced_and_removed(store: impl
 }
 
 /// Case.
+pub async fn verses_asked_for_by_id_come_in_the_order_asked_for(store: impl LocalStore) {
+    let mut changes: Vec<_> = (1..=5).map(|n| put_verse(ANNA, verse(n))).collect();
+    changes.push(put_verse(BEN, verse(6)));
+    store.commit(None, changes).await.expect("a commit");
+    let asked = [verse_id(4), verse_id(6), verse_id(1), verse_id(99), verse_id(4), verse_id(2)];
+    let expected = [4, 1, 4, 2].map(verse).to_vec();
+    assert_eq!(store.verses_of(ANNA, &asked).await, Ok(expected), "another owner's are not found");
+    assert_eq!(store.verses_of(ANNA, &[]).await, Ok(vec![]));
+    assert_eq!(store.verses_of(GUEST, &asked).await, Ok(vec![]));
+}
+
+/// Case.
 pub async fn unverified_verses_come_oldest_first_up_to_the_limit(store: impl LocalStore) {
     let mut changes: Vec<_> = (0..60).rev().map(|n| put_verse(ANNA, verse(n))).collect();
     changes.push(put_verse(ANNA, Verse { is_verified: true, ..verse(1) }));
