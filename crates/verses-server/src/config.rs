@@ -9,6 +9,7 @@ use verses_protocol::{
 };
 
 use crate::proxy::{ForwardedHeader, TrustedProxies};
+use crate::web::WebApp;
 
 /// Shortest secret that may sign tokens, in bytes.
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -85,6 +86,8 @@ pub struct ServerConfig {
     pub max_requests_in_flight: u32,
     /// Streams of pokes at once for one user.
     pub max_streams_per_user: u32,
+    /// The web app; `None`: no pages.
+    pub web: Option<WebApp>,
 }
 
 impl std::fmt::Debug for ServerConfig {
@@ -132,6 +135,7 @@ impl Default for ServerConfig {
             max_connections_per_address: 256,
             max_requests_in_flight: 4_096,
             max_streams_per_user: 32,
+            web: None,
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod service;
 pub mod storage;
 mod tasks;
 pub mod texts;
+pub mod web;
 
 pub use config::ServerConfig;
 pub use http::Clock;

@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// Web origins that may call, separated by commas; * allows all
     #[arg(long, env = "VERSES_ALLOWED_ORIGINS", default_value = "*", value_name = "ORIGINS")]
     pub allowed_origins: String,
+    /// Folder with the built web app, read again for each request, for development [default: the app in this program]
+    #[arg(long, env = "VERSES_WEB_DIR", value_name = "DIR", hide_short_help = true)]
+    pub web_dir: Option<PathBuf>,
     /// Most operations in one batch
     #[arg(long, env = "VERSES_MAX_OPERATIONS", value_name = "N")]
     pub max_operations: Option<u32>,

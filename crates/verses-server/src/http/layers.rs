@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::{ALLOW, CACHE_CONTROL, HeaderName, STRICT_TRANSPORT_SECURITY};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,7 @@ use crate::address::Caller;
 use crate::auth::AuthError;
 use crate::config::ServerConfig;
 use crate::tasks::Tasks;
+use crate::web::OfApp;
 
 /// Name of the span of a request.
 pub(crate) const REQUEST_SPAN: &str = "request";
@@ -105,23 +106,42 @@ pub(crate) async fn rate(State(shared): State<Arc<Layers>>, request: Request, ne
     }
 }
 
+/// Names an answer that no route of its own made, in the log and the metrics. Fixed words: paths are anybody's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RouteLabel(pub(crate) &'static str);
+
+/// What browsers can do and the app does not: nothing that gets into it can either.
+const NOT_NEEDED: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), \
+                          encrypted-media=(), fullscreen=(), geolocation=(), gyroscope=(), hid=(), idle-detection=(), \
+                          magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), \
+                          publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()";
+
 /// Says of a request that it came over TLS.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Secure;
 
-/// Headers for safety on every answer: nothing here is a page, and nothing of it belongs into one.
+/// Headers for safety on every answer. What is no file of the app is no page, and nothing of it belongs into one.
 pub(crate) async fn protect(request: Request, next: Next) -> Response {
     let secure = request.extensions().get::<Secure>().is_some();
     let mut response = next.run(request).await;
+    let of_app = response.extensions_mut().remove::<OfApp>();
     let headers = response.headers_mut();
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         // Pages that call with CORS are not concerned; those that embed an answer get none.
         ("cross-origin-resource-policy", "same-origin"),
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    let nothing = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    match of_app {
+        None => drop(headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(nothing))),
+        Some(OfApp(policy)) => {
+            headers.insert(CONTENT_SECURITY_POLICY, policy);
+            headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+            headers.insert("permissions-policy", HeaderValue::from_static(NOT_NEEDED));
+        }
     }
     if secure {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
@@ -145,6 +165,7 @@ pub(crate) async fn observe(State(shared): State<Arc<Layers>>, mut request: Requ
     let mut response = next.run(request).instrument(span.clone()).await;
     drop(in_flight);
     let status = response.status().as_u16();
+    let route = response.extensions().get::<RouteLabel>().map_or(route, |label| label.0.to_owned());
     shared.metrics.request(route.clone(), status, started.elapsed().as_secs_f64());
     let duration_ms = started.elapsed().as_millis();
     span.in_scope(|| {

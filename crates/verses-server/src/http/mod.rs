@@ -15,6 +15,7 @@ mod openapi;
 mod operations;
 mod problem;
 mod rate;
+mod web;
 
 use std::sync::Arc;
 
@@ -149,8 +150,8 @@ fn routes<S: Storage>(state: Arc<AppState<S>>, layers: &Arc<Layers>, accounts: R
         .route("/health", get(health))
         .route("/ready", get(ready::<S>))
         .route("/openapi.json", get(openapi::document))
-        .route("/", get(home))
-        .fallback(not_found)
+        .route("/", get(web::home::<S>))
+        .fallback(web::fallback::<S>)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
         .layer(from_fn_with_state(Arc::clone(layers), layers::guard))
@@ -216,10 +217,6 @@ async fn metrics_text(State((layers, look)): State<(Arc<Layers>, Look)>) -> Resp
     let mut response = layers.metrics.render().into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4"));
     response
-}
-
-async fn home() -> &'static str {
-    "Verses is running.\n\nIts interface is described at /openapi.json. From a terminal: verses --help\n"
 }
 
 /// The beginning of a path, for messages.
