@@ -1,0 +1,225 @@
+// Builds the app into a folder: `node build.mjs --out DIR --engine DIR`, or `--fake` with the test double for the engine.
+// Prints sizes as they travel (Brotli), and fails above the budget.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { brotliCompressSync, constants } from "node:zlib";
+import * as esbuild from "esbuild";
+import { toHtml } from "./build/static.mjs";
+
+/** Brotli, in bytes: all scripts and styles of the page, and those of the first load (frame and Today). */
+const BUDGET_ALL = 45 * 1024;
+const BUDGET_FIRST = 25 * 1024;
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const { values: options } = parseArgs({
+  options: {
+    out: { type: "string", default: join(HERE, "dist") },
+    engine: { type: "string" },
+    fake: { type: "boolean", default: false },
+  },
+});
+
+const source = (path) => join(HERE, "src", path);
+const read = (path) => readFileSync(join(HERE, path));
+/** What is written, by address. */
+const files = new Map();
+
+const COMMON = {
+  absWorkingDir: HERE,
+  bundle: true,
+  write: false,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  legalComments: "none",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  metafile: true,
+  outdir: join(HERE, "dist"),
+  logLevel: "warning",
+};
+const HASHED = { entryNames: "app/[name].[hash]", chunkNames: "app/[name].[hash]", assetNames: "app/[name].[hash]" };
+
+const hash8 = (bytes) => createHash("sha256").update(bytes).digest("hex").slice(0, 8);
+
+/** Puts the outputs of a build among the files, with lower-case hashes. Gives address by entry point. */
+function take(result) {
+  const names = result.outputFiles.map((file) => basename(file.path)).filter((name) => /\.[A-Z2-7]{8}\.\w+$/.test(name));
+  const entries = {};
+  const lower = (text) => names.reduce((all, name) => all.replaceAll(name, lowerHash(name)), text);
+  for (const file of result.outputFiles) files.set(addressOf(file.path), Buffer.from(lower(file.text)));
+  for (const [path, output] of Object.entries(result.metafile.outputs)) {
+    if (output.entryPoint) entries[output.entryPoint] = addressOf(join(HERE, path));
+  }
+  return entries;
+}
+
+const lowerHash = (name) => name.replace(/\.([A-Z2-7]{8})(\.\w+)$/, (_, hash, ending) => `.${hash.toLowerCase()}${ending}`);
+const addressOf = (path) => lowerHash(path.slice(COMMON.outdir.length));
+
+function addHashed(name, bytes) {
+  const [stem, ending] = [name.slice(0, name.lastIndexOf(".")), name.slice(name.lastIndexOf("."))];
+  const address = `/app/${stem}.${hash8(bytes)}${ending}`;
+  files.set(address, bytes);
+  return address;
+}
+
+async function style(path) {
+  const result = await esbuild.build({ ...COMMON, entryPoints: [source(path)] });
+  return result.outputFiles[0].text.trim();
+}
+
+/** The worker, with the engine inside. */
+async function buildWorker() {
+  if (options.fake || !existsSync(source("worker.ts"))) return { worker: "", wasm: "" };
+  if (!options.engine) throw new Error("--engine DIR: where engine.js and engine_bg.wasm are; or --fake");
+  const engine = resolve(options.engine);
+  const wasm = addHashed("engine_bg.wasm", readFileSync(join(engine, "engine_bg.wasm")));
+  const entries = take(await esbuild.build({
+    ...COMMON,
+    ...HASHED,
+    entryPoints: [source("worker.ts")],
+    alias: { engine: join(engine, "engine.js") },
+    define: { __ENGINE_WASM__: JSON.stringify(wasm), __FAKE__: "false" },
+    // What wasm-bindgen writes as a fallback; the worker gives the address itself.
+    external: ["*.wasm"],
+  }));
+  return { worker: entries["src/worker.ts"], wasm };
+}
+
+const fakePort = {
+  name: "fake-port",
+  setup(build) {
+    if (options.fake) build.onResolve({ filter: /^\.\/port$/ }, () => ({ path: join(HERE, "test/fake.ts") }));
+  },
+};
+
+const { worker, wasm } = await buildWorker();
+const pagesCss = addHashed("pages.css", Buffer.from(await style("styles/pages.css")));
+const page = await esbuild.build({
+  ...COMMON,
+  ...HASHED,
+  splitting: true,
+  entryPoints: [source("main.tsx")],
+  plugins: [fakePort],
+  define: {
+    __WORKER_URL__: JSON.stringify(worker),
+    __PAGES_CSS__: JSON.stringify(pagesCss),
+    __FAKE__: String(options.fake),
+  },
+});
+const main = take(page)["src/main.tsx"];
+
+/** A script and all it imports before it runs. */
+function withImports(address, found = new Set()) {
+  if (found.has(address)) return found;
+  found.add(address);
+  const [, output] = Object.entries(page.metafile.outputs).find(([path]) => addressOf(join(HERE, path)) === address);
+  for (const it of output.imports) if (it.kind === "import-statement") withImports(addressOf(join(HERE, it.path)), found);
+  return found;
+}
+
+const firstScripts = [...withImports(main)];
+const critical = await style("styles/main.css");
+const icons = Object.fromEntries(["icon.svg", "icon-192.png", "icon-512.png", "maskable-512.png", "touch-180.png"]
+  .map((name) => [name, addHashed(name, read(`icons/${name}`))]));
+
+/** The frame as the app draws it first. */
+async function staticShell() {
+  const built = await esbuild.build({ ...COMMON, platform: "node", entryPoints: [source("shell/Frame.tsx")] });
+  const path = join(HERE, "node_modules", `.shell-${process.pid}.mjs`);
+  writeFileSync(path, built.outputFiles[0].text);
+  try {
+    const { StaticShell } = await import(pathToFileURL(path).href);
+    return toHtml({ type: StaticShell, props: {} });
+  } finally {
+    rmSync(path);
+  }
+}
+
+const scripts = [
+  ...firstScripts.slice(1).map((address) => `<link rel="modulepreload" href="${address}">`),
+  `<script type="module" src="${main}"></script>`,
+];
+const parts = {
+  style: critical,
+  scripts: scripts.join("\n"),
+  icon: icons["icon.svg"].slice(1),
+  touchIcon: icons["touch-180.png"].slice(1),
+  shell: await staticShell(),
+};
+files.set("/index.html", Buffer.from(read("src/index.html").toString().replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name])));
+
+const styleHash = createHash("sha256").update(critical).digest("base64");
+const POLICY = [
+  "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", `style-src 'self' 'sha256-${styleHash}'`, "img-src 'self' data:",
+  "connect-src 'self'", "worker-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+files.set("/manifest.webmanifest", Buffer.from(JSON.stringify({
+  id: "/",
+  name: "Verses",
+  short_name: "Verses",
+  description: "Memorise Bible passages on any network, or none.",
+  start_url: "/today",
+  scope: "/",
+  display: "standalone",
+  background_color: "#f6f2e9",
+  theme_color: "#f6f2e9",
+  categories: ["education", "lifestyle"],
+  icons: [
+    { src: icons["icon.svg"], sizes: "any", type: "image/svg+xml" },
+    { src: icons["icon-192.png"], sizes: "192x192", type: "image/png" },
+    { src: icons["icon-512.png"], sizes: "512x512", type: "image/png" },
+    { src: icons["maskable-512.png"], sizes: "512x512", type: "image/png", purpose: "maskable" },
+  ],
+  shortcuts: [
+    { name: "Review today's passages", url: "/today" },
+    { name: "Add a passage", url: "/add" },
+  ],
+})));
+
+if (!options.fake && existsSync(source("sw.ts"))) {
+  const precache = ["/", ...[...files.keys()].filter((it) => it !== "/index.html")];
+  const build = hash8(Buffer.concat([...files].sort().flatMap(([name, bytes]) => [Buffer.from(name), bytes])));
+  const sw = await esbuild.build({
+    ...COMMON,
+    entryPoints: [source("sw.ts")],
+    format: "iife",
+    define: { __PRECACHE__: JSON.stringify(precache), __BUILD__: JSON.stringify(build), __FAKE__: "false" },
+  });
+  files.set("/sw.js", Buffer.from(sw.outputFiles[0].text));
+}
+
+rmSync(options.out, { recursive: true, force: true });
+for (const [address, bytes] of files) {
+  const path = join(options.out, address);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, bytes);
+}
+/** For whoever serves the files: the policy they are made for. */
+writeFileSync(join(options.out, "csp.txt"), `${POLICY}\n`);
+
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+const sizes = new Map([...files].map(([address, bytes]) => [address, brotli(bytes)]));
+const sum = (addresses) => addresses.reduce((all, it) => all + sizes.get(it), 0);
+const kb = (bytes) => `${(bytes / 1024).toFixed(1).padStart(7)} KB`;
+const show = (text, bytes) => process.stdout.write(`${kb(bytes)}  ${text}\n`);
+
+for (const [address, size] of [...sizes].sort()) show(address, size);
+const ofPage = [...files.keys()].filter((it) => /\.(js|css|html)$/.test(it) && it !== worker && it !== "/sw.js");
+const first = sum(["/index.html", ...firstScripts]);
+const all = sum(ofPage);
+process.stdout.write("\n");
+show(`first load: index.html with its styles, and ${firstScripts.length} script(s); at most ${BUDGET_FIRST / 1024} KB`, first);
+show(`all of the page: scripts, styles, index.html; at most ${BUDGET_ALL / 1024} KB`, all);
+if (wasm) show("the worker and the engine", sum([worker, wasm]));
+if (!options.fake && (first > BUDGET_FIRST || all > BUDGET_ALL)) {
+  process.stderr.write("over the budget\n");
+  process.exitCode = 1;
+}

@@ -1,0 +1,22 @@
+// The page begins here: takes the place of what index.html shows, and starts the rest.
+
+import { render } from "preact";
+import { listenForInstall, registerServiceWorker } from "./prompts";
+import { startRouter } from "./router";
+import { App } from "./shell/App";
+import { start } from "./state";
+
+listenForInstall();
+startRouter();
+start();
+
+const root = document.getElementById("app");
+if (root) {
+  // In one task, so that nothing in between is painted: the first picture of the app is that of index.html.
+  root.textContent = "";
+  render(<App />, root);
+}
+
+// After the first answers, so that it takes nothing from them on a slow network.
+addEventListener("load", () => void registerServiceWorker());
+if (document.readyState === "complete") void registerServiceWorker();

@@ -1,0 +1,7 @@
+// The page Library.
+
+import { PageHead } from "../ui/display";
+
+export default function LibraryPage() {
+  return <PageHead title="Library" />;
+}

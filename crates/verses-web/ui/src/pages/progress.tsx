@@ -1,0 +1,7 @@
+// The page Progress.
+
+import { PageHead } from "../ui/display";
+
+export default function ProgressPage() {
+  return <PageHead title="Progress" />;
+}

@@ -1,0 +1,61 @@
+// The prompts to install the app and to take a new version. sw.ts is told {type: "skip-waiting"} when the user agrees.
+
+import { signal } from "@preact/signals";
+import { remember, remembered } from "./state";
+
+/** What browsers that can install pages hand out; not in the DOM's own types. */
+interface InstallEvent extends Event {
+  prompt(): Promise<void>;
+  userChoice: Promise<{ outcome: "accepted" | "dismissed" }>;
+}
+
+const DISMISSED_KEY = "verses.install-dismissed";
+
+export const installPrompt = signal<InstallEvent | null>(null);
+/** The worker of a new version that waits. */
+export const waitingWorker = signal<{ postMessage(message: unknown): void } | null>(null);
+
+export function listenForInstall(): void {
+  addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault();
+    if (!remembered(DISMISSED_KEY)) installPrompt.value = event as InstallEvent;
+  });
+  addEventListener("appinstalled", () => (installPrompt.value = null));
+}
+
+export async function install(): Promise<void> {
+  const event = installPrompt.value;
+  installPrompt.value = null;
+  await event?.prompt();
+}
+
+export function dismissInstall(): void {
+  installPrompt.value = null;
+  remember(DISMISSED_KEY, "1");
+}
+
+export async function registerServiceWorker(): Promise<void> {
+  if (__FAKE__ || !("serviceWorker" in navigator)) return;
+  try {
+    const registration = await navigator.serviceWorker.register("/sw.js");
+    const look = () => {
+      // Without a controller this is the first version, which needs no prompt.
+      if (registration.waiting && navigator.serviceWorker.controller) waitingWorker.value = registration.waiting;
+    };
+    look();
+    registration.addEventListener("updatefound", () => {
+      registration.installing?.addEventListener("statechange", look);
+    });
+  } catch {
+    // The app works without; it only needs the network to open.
+  }
+}
+
+/** Takes the new version. */
+export function update(): void {
+  const worker = waitingWorker.value;
+  if (!worker) return;
+  waitingWorker.value = null;
+  navigator.serviceWorker?.addEventListener("controllerchange", () => location.reload(), { once: true });
+  worker.postMessage({ type: "skip-waiting" });
+}

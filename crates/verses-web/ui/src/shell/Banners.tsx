@@ -1,0 +1,101 @@
+// What comes over the page: toasts, the prompts to update and to install, the hint for guests, the word that there is no
+// network. At most one prompt at a time, the most pressing.
+
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { dismissInstall, install, installPrompt, update, waitingWorker } from "../prompts";
+import { dismissToast, online, overview, remember, remembered, toasts } from "../state";
+import { route } from "../router";
+import { Button, ButtonLink, IconButton } from "../ui/controls";
+import { Icon } from "../ui/icons";
+
+const GUEST_KEY = "verses.guest-hint-dismissed";
+/** From so many passages on, losing the device would hurt. */
+const GUEST_HINT_FROM = 3;
+/** How long the word that there is no network stays; the pill goes on saying it. */
+const OFFLINE_MS = 6000;
+
+const guestDismissed = signal(remembered(GUEST_KEY) !== null);
+const offlineShown = signal(false);
+
+function Prompt() {
+  const seen = overview.value;
+  if (waitingWorker.value) {
+    return (
+      <div class="banner">
+        <Icon name="install" />
+        <div class="words">A new version is ready.</div>
+        <Button tone="primary" onClick={update}>Reload</Button>
+      </div>
+    );
+  }
+  if (installPrompt.value) {
+    return (
+      <div class="banner">
+        <Icon name="install" />
+        <div class="words">Keep Verses on your home screen.</div>
+        <Button tone="primary" onClick={() => void install()}>Install</Button>
+        <IconButton icon="close" label="Not now" onClick={dismissInstall} />
+      </div>
+    );
+  }
+  if (offlineShown.value) {
+    return (
+      <div class="banner">
+        <Icon name="offline" />
+        <div class="words">You are offline. Everything works; changes are sent later.</div>
+        <IconButton icon="close" label="Close" onClick={() => (offlineShown.value = false)} />
+      </div>
+    );
+  }
+  const isOnToday = route.value.page === "today";
+  if (seen?.account.kind === "guest" && seen.total >= GUEST_HINT_FROM && isOnToday && seen.due === 0 && !guestDismissed.value) {
+    const dismiss = () => {
+      guestDismissed.value = true;
+      remember(GUEST_KEY, "1");
+    };
+    return (
+      <div class="banner">
+        <Icon name="person" />
+        <div class="words">Your passages are on this device only.</div>
+        <ButtonLink href="/settings" tone="quiet">Make an account</ButtonLink>
+        <IconButton icon="close" label="Not now" onClick={dismiss} />
+      </div>
+    );
+  }
+  return null;
+}
+
+export function Banners() {
+  const isOnline = online.value;
+  useEffect(() => {
+    offlineShown.value = !isOnline;
+    if (isOnline) return;
+    const timer = setTimeout(() => (offlineShown.value = false), OFFLINE_MS);
+    return () => clearTimeout(timer);
+  }, [isOnline]);
+  return (
+    <div class="banners">
+      <div role="status" class="stack tight">
+        {toasts.value.map((it) => (
+          <div key={it.id} class={`toast ${it.tone}`}>
+            <span>{it.text}</span>
+            {it.action && (
+              <Button
+                tone="quiet"
+                onClick={() => {
+                  it.action?.run();
+                  dismissToast(it.id);
+                }}
+              >
+                {it.action.label}
+              </Button>
+            )}
+            <IconButton icon="close" label="Close" onClick={() => dismissToast(it.id)} />
+          </div>
+        ))}
+      </div>
+      <Prompt />
+    </div>
+  );
+}

@@ -1,0 +1,124 @@
+// What every page shares: how things stand, syncing, theme, toasts, and the prompts to install and to update.
+
+import { effect, signal } from "@preact/signals";
+import type { EngineError, Overview, SyncState } from "./engine/api";
+import { asCallError, call, onEvent } from "./engine/client";
+
+export const overview = signal<Overview | null>(null);
+export const syncState = signal<SyncState | null>(null);
+/** Set when the engine cannot work at all. */
+export const broken = signal<EngineError | null>(null);
+/** What the browser says; a network that it takes for good may still be none. */
+export const online = signal(navigator.onLine);
+
+/** Many changes may come at once while syncing; pages ask again once in this time. */
+export const CHANGE_DEBOUNCE_MS = 120;
+
+/** Calls `listener` after changes, at most once in `CHANGE_DEBOUNCE_MS`. Gives what stops it. */
+export function onChanged(listener: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = onEvent((event) => {
+    if (event.event !== "changed" || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      listener();
+    }, CHANGE_DEBOUNCE_MS);
+  });
+  return () => {
+    clearTimeout(timer);
+    stop();
+  };
+}
+
+export async function refreshOverview(): Promise<void> {
+  try {
+    overview.value = await call("overview", {});
+  } catch (error) {
+    // A later one may succeed; without a first one there is nothing to show.
+    if (!overview.value) broken.value = asCallError(error);
+  }
+}
+
+/** Begins to listen and asks for the first values. */
+export function start(): void {
+  onEvent((event) => {
+    if (event.event === "sync") syncState.value = event.state;
+    if (event.event === "broken") broken.value = event.error;
+  });
+  onChanged(() => void refreshOverview());
+  addEventListener("online", () => (online.value = true));
+  addEventListener("offline", () => (online.value = false));
+  // A page kept open overnight must show the new day.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") void refreshOverview();
+  });
+  void refreshOverview();
+  call("syncState", {}).then(
+    (state) => (syncState.value ??= state),
+    () => undefined,
+  );
+}
+
+// Theme
+
+export type Theme = "auto" | "light" | "dark";
+
+const THEME_KEY = "verses.theme";
+
+/** Storage may be forbidden; then a choice lasts as long as the page. */
+export function remembered(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // See above.
+  }
+}
+
+const storedTheme = remembered(THEME_KEY);
+export const theme = signal<Theme>(storedTheme === "light" || storedTheme === "dark" ? storedTheme : "auto");
+
+effect(() => {
+  if (theme.value === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme.value;
+  remember(THEME_KEY, theme.value);
+});
+
+// Toasts
+
+export interface ToastMessage {
+  id: number;
+  text: string;
+  tone: "plain" | "good" | "bad";
+  action?: { label: string; run(): void };
+}
+
+const TOAST_MS = 5000;
+/** Those with something to press stay longer. */
+const TOAST_WITH_ACTION_MS = 12_000;
+let lastToast = 0;
+
+export const toasts = signal<ToastMessage[]>([]);
+
+export function toast(text: string, options: Partial<Pick<ToastMessage, "tone" | "action">> = {}): void {
+  lastToast += 1;
+  const message: ToastMessage = { id: lastToast, text, tone: "plain", ...options };
+  toasts.value = [...toasts.value.slice(-2), message];
+  setTimeout(() => dismissToast(message.id), options.action ? TOAST_WITH_ACTION_MS : TOAST_MS);
+}
+
+export function dismissToast(id: number): void {
+  toasts.value = toasts.value.filter((it) => it.id !== id);
+}
+
+/** Shows a failed call. */
+export function toastError(error: unknown): void {
+  toast(asCallError(error).message, { tone: "bad" });
+}
