@@ -155,10 +155,11 @@ const parts = {
 files.set("/index.html", Buffer.from(read("src/index.html").toString().replace(/\{\{(\w+)\}\}/g, (_, name) => parts[name])));
 
 const styleHash = createHash("sha256").update(critical).digest("base64");
+/** As the server makes it. */
 const POLICY = [
-  "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", `style-src 'self' 'sha256-${styleHash}'`, "img-src 'self' data:",
-  "connect-src 'self'", "worker-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'",
-  "frame-ancestors 'none'",
+  "default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", `style-src 'self' 'sha256-${styleHash}'`,
+  "img-src 'self' data: blob:", "font-src 'self'", "connect-src 'self'", "manifest-src 'self'", "worker-src 'self'",
+  "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
 ].join("; ");
 
 files.set("/manifest.webmanifest", Buffer.from(JSON.stringify({

@@ -1,7 +1,47 @@
-// The page Add.
+// Add: references typed or pasted, texts of one's own, and starter lists.
 
+import { signal } from "@preact/signals";
+import { overview } from "../state";
+import { Segmented } from "../ui/controls";
 import { PageHead } from "../ui/display";
+import { OwnText } from "./add/own";
+import { Packs } from "./add/packs";
+import { References } from "./add/references";
+
+type Way = "references" | "own" | "packs";
+
+/** Kept while other pages are open. */
+const way = signal<Way>("references");
 
 export default function AddPage() {
-  return <PageHead title="Add" />;
+  return (
+    <>
+      <PageHead title="Add" />
+      <div class="stack">
+        <Segmented
+          label="What to add"
+          value={way.value}
+          choices={[
+            { value: "references", label: "Passages" },
+            { value: "packs", label: "Starter lists" },
+            { value: "own", label: "Own words" },
+          ]}
+          onChange={(value) => (way.value = value)}
+        />
+        {way.value === "references" && (
+          <>
+            <References />
+            {overview.value?.total === 0 && (
+              <p class="soft">
+                Not sure where to begin? Look at the{" "}
+                <button type="button" class="link" onClick={() => (way.value = "packs")}>starter lists</button>.
+              </p>
+            )}
+          </>
+        )}
+        {way.value === "own" && <OwnText />}
+        {way.value === "packs" && <Packs />}
+      </div>
+    </>
+  );
 }

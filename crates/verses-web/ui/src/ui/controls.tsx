@@ -19,10 +19,12 @@ interface ButtonProps {
   class?: string;
   onClick?: (event: MouseEvent) => void;
   autofocus?: boolean;
+  /** Id of what says more, such as why it cannot be pressed. */
+  describedBy?: string;
 }
 
 export function Button(props: ButtonProps) {
-  const { children, tone = "plain", icon, wide, disabled, busy, type = "button", class: extra = "", onClick, autofocus } = props;
+  const { children, tone = "plain", icon, wide, disabled, busy, type = "button", class: extra = "", onClick, autofocus, describedBy } = props;
   return (
     <button
       type={type}
@@ -30,6 +32,7 @@ export function Button(props: ButtonProps) {
       disabled={disabled}
       aria-disabled={busy ? "true" : undefined}
       autofocus={autofocus}
+      aria-describedby={describedBy}
       onClick={(event) => {
         if (busy) event.preventDefault();
         else onClick?.(event);

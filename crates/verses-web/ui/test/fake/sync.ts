@@ -43,7 +43,7 @@ export function makeSync(scenario: Scenario): SyncState {
   return {
     phase,
     reason: offline ? "offline" : sending ? "in_flight" : phase === "signin" ? "session" : waiting > 0 ? "backoff" : "idle",
-    until: phase === "waiting" ? NOW + 8000 : null,
+    until: phase === "waiting" ? Date.now() + 8000 : null,
     total: sending ? 240 : waiting,
     successful: sending ? 80 : 0,
     failed,

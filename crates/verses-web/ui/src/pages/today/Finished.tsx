@@ -1,0 +1,57 @@
+// Today without anything to review: all done, nothing due, or nothing there yet; and what comes next.
+
+import type { Overview } from "../../engine/api";
+import { count, formatWhen } from "../../format";
+import { useQuery } from "../../query";
+import { ButtonLink } from "../../ui/controls";
+import { Card, EmptyState } from "../../ui/display";
+import { Forecast } from "../Forecast";
+
+export function NothingYet() {
+  return (
+    <EmptyState
+      icon="today"
+      title="Begin with one passage"
+      actions={
+        <>
+          <ButtonLink href="/add" tone="primary" icon="add">Add a passage</ButtonLink>
+          <ButtonLink href="/add#starter">Choose a starter list</ButtonLink>
+        </>
+      }
+    >
+      <p>Add a verse you would like to know by heart. It comes back every day for two weeks, then less and less often, so that it stays.</p>
+    </EmptyState>
+  );
+}
+
+function nextWords({ next, today }: Overview): string {
+  if (!next) return "Nothing is planned yet.";
+  const when = formatWhen(next.date, today);
+  return `Next: ${count(next.count, "passage")} ${when === "tomorrow" ? when : `on ${when}`}.`;
+}
+
+export function Finished({ seen }: { seen: Overview }) {
+  const isDone = seen.reviewedToday > 0;
+  const statistics = useQuery("statistics", { from: seen.today });
+  return (
+    <div class="stack wide">
+      <EmptyState
+        icon={isDone ? "check" : "calendar"}
+        title={isDone ? "That is all for today" : "Nothing is due today"}
+        actions={
+          <>
+            <ButtonLink href="/library">Open the library</ButtonLink>
+            <ButtonLink href="/add" icon="add">Add a passage</ButtonLink>
+          </>
+        }
+      >
+        {isDone && <p>{count(seen.reviewedToday, "review")} done.</p>}
+        <p>{nextWords(seen)}</p>
+      </EmptyState>
+      <Card class="coming">
+        <h2>The next two weeks</h2>
+        {statistics.data ? <Forecast days={statistics.data.forecast} today={seen.today} /> : <div class="forecast" aria-hidden="true" />}
+      </Card>
+    </div>
+  );
+}

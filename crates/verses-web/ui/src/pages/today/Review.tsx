@@ -1,0 +1,124 @@
+// One passage under review: how it is recalled, and the answer.
+
+import { signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Card } from "../../engine/api";
+import { PHASE_NAMES } from "../../format";
+import { overview, remember, remembered } from "../../state";
+import { Button, IconButton, Segmented } from "../../ui/controls";
+import { Badge } from "../../ui/display";
+import { KeysDialog, useKeys } from "./keys";
+import { FRESH, MODES, type Mode, ModeBody, type View } from "./modes";
+import { useSwipe } from "./swipe";
+import { HIDE_STEPS, Reference, countWords, split } from "./words";
+
+const MODE_KEY = "verses.recall-mode";
+const stored = remembered(MODE_KEY);
+const mode = signal<Mode>(MODES.find((it) => it.value === stored)?.value ?? "recall");
+
+/** Longer than this, the device lay on the table, and the time says nothing. */
+const MAX_SECONDS = 3600;
+
+interface ReviewProps {
+  card: Card;
+  /** While an answer is being saved. */
+  busy: boolean;
+  onAnswer: (wasSuccessful: boolean, seconds: number | null) => void;
+  /** What the last answer changed. */
+  outcome: ComponentChildren;
+}
+
+/** Seconds for which a passage was before somebody's eyes. */
+function useStopwatch(verseId: string): () => number | null {
+  const watch = useRef({ spent: 0, since: 0 });
+  useEffect(() => {
+    watch.current = { spent: 0, since: performance.now() };
+    const change = () => {
+      const now = performance.now();
+      if (document.visibilityState === "hidden") watch.current.spent += now - watch.current.since;
+      else watch.current.since = now;
+    };
+    document.addEventListener("visibilitychange", change);
+    return () => document.removeEventListener("visibilitychange", change);
+  }, [verseId]);
+  return () => {
+    const { spent, since } = watch.current;
+    const seconds = Math.max(1, Math.round((spent + performance.now() - since) / 1000));
+    return seconds > MAX_SECONDS ? null : seconds;
+  };
+}
+
+function place(card: Card): string {
+  const name = PHASE_NAMES[card.phase];
+  return card.needed === null ? name : `${name}, ${card.progress} of ${card.needed}`;
+}
+
+export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
+  const [state, setState] = useState({ verseId: card.verseId, view: FRESH });
+  // Another passage begins anew; the rest of the page, and the focus in it, stays.
+  const view = state.verseId === card.verseId ? state.view : FRESH;
+  const update = (change: Partial<View>) => setState({ verseId: card.verseId, view: { ...view, ...change } });
+  const [helpOpen, setHelpOpen] = useState(false);
+  const pieces = useMemo(() => split(card.text), [card.text]);
+  const seconds = useStopwatch(card.verseId);
+  const answer = (wasSuccessful: boolean) => !busy && onAnswer(wasSuccessful, seconds());
+  const swiped = useSwipe(answer, !busy);
+
+  useKeys((command) => {
+    if (command === "got-it") answer(true);
+    else if (command === "not-yet") answer(false);
+    else if (command === "help") setHelpOpen(true);
+    else if (command === "reveal") update({ revealed: !view.revealed, shown: 0 });
+    else if (mode.value === "hide") update({ step: Math.min(HIDE_STEPS, view.step + 1), revealed: false });
+    else if (mode.value === "recall" && !view.revealed) {
+      update({ shown: view.shown + 1, revealed: view.shown + 1 >= countWords(pieces) });
+    }
+  });
+
+  const chooseMode = (chosen: Mode) => {
+    mode.value = chosen;
+    remember(MODE_KEY, chosen);
+    update(FRESH);
+  };
+  const displayMode = view.revealed ? "full" : (overview.value?.displayMode ?? "full");
+
+  return (
+    <>
+      <div class="modes">
+        <Segmented label="How to recall" value={mode.value} choices={MODES} onChange={chooseMode} />
+        <span class="only-keys">
+          <IconButton icon="keyboard" label="Keys" onClick={() => setHelpOpen(true)} />
+        </span>
+      </div>
+      <div class="swipe-area">
+        <article class="card passage" ref={swiped}>
+          <header>
+            <h2 dir="auto"><Reference reference={card.reference} mode={displayMode} /></h2>
+            <div class="line">
+              {card.translation && <Badge>{card.translation}</Badge>}
+              {card.isOwnText && <Badge>My text</Badge>}
+              <span class="small soft numbers">{place(card)}</span>
+            </div>
+          </header>
+          <ModeBody key={mode.value} mode={mode.value} card={card} pieces={pieces} view={view} update={update} />
+          <span class="verdict left" aria-hidden="true">Not yet</span>
+          <span class="verdict right" aria-hidden="true">Got it</span>
+        </article>
+      </div>
+      <div class="answers">
+        <p class="outcome small" role="status">
+          {outcome ?? (
+            <>
+              <span class="only-touch">Swipe right for “Got it”, left for “Not yet”.</span>
+              <span class="only-keys">Space shows the words. 1 is “Not yet”, 2 is “Got it”.</span>
+            </>
+          )}
+        </p>
+        <Button icon="restore" busy={busy} class="not-yet" onClick={() => answer(false)}>Not yet</Button>
+        <Button icon="check" busy={busy} class="got-it" onClick={() => answer(true)}>Got it</Button>
+      </div>
+      <KeysDialog open={helpOpen} onClose={() => setHelpOpen(false)} />
+    </>
+  );
+}
