@@ -24,6 +24,7 @@ const { values: options } = parseArgs({
 
 const source = (path) => join(HERE, "src", path);
 const read = (path) => readFileSync(join(HERE, path));
+const [, version] = /^version = "(.+)"/m.exec(read("../../../Cargo.toml").toString());
 /** What is written, by address. */
 const files = new Map();
 
@@ -109,6 +110,7 @@ const page = await esbuild.build({
   define: {
     __WORKER_URL__: JSON.stringify(worker),
     __PAGES_CSS__: JSON.stringify(pagesCss),
+    __VERSION__: JSON.stringify(version),
     __FAKE__: String(options.fake),
   },
 });

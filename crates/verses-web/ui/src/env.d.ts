@@ -12,3 +12,5 @@ declare const __PRECACHE__: string[];
 declare const __BUILD__: string;
 /** Whether the test double takes the place of the worker. */
 declare const __FAKE__: boolean;
+/** Version of the release. */
+declare const __VERSION__: string;

@@ -11,21 +11,26 @@ interface InstallEvent extends Event {
 
 const DISMISSED_KEY = "verses.install-dismissed";
 
+/** For the banner; null as well when it was put away. */
 export const installPrompt = signal<InstallEvent | null>(null);
+/** For whoever looks for it, such as in the settings. */
+export const installOffer = signal<InstallEvent | null>(null);
 /** The worker of a new version that waits. */
 export const waitingWorker = signal<{ postMessage(message: unknown): void } | null>(null);
 
 export function listenForInstall(): void {
   addEventListener("beforeinstallprompt", (event) => {
     event.preventDefault();
-    if (!remembered(DISMISSED_KEY)) installPrompt.value = event as InstallEvent;
+    installOffer.value = event as InstallEvent;
+    if (!remembered(DISMISSED_KEY)) installPrompt.value = installOffer.value;
   });
-  addEventListener("appinstalled", () => (installPrompt.value = null));
+  addEventListener("appinstalled", () => (installPrompt.value = installOffer.value = null));
 }
 
 export async function install(): Promise<void> {
-  const event = installPrompt.value;
-  installPrompt.value = null;
+  const event = installOffer.value;
+  // It can be asked once only.
+  installPrompt.value = installOffer.value = null;
   await event?.prompt();
 }
 

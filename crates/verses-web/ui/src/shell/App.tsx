@@ -15,15 +15,6 @@ import { SyncPill } from "./SyncPill";
 type Page = ComponentType<{ verseId: string }>;
 type LazyPage = Exclude<PageName, "today" | "missing">;
 
-const LOADERS: Record<LazyPage, () => Promise<{ default: Page }>> = {
-  add: () => import("../pages/add"),
-  library: () => import("../pages/library"),
-  verse: () => import("../pages/verse"),
-  progress: () => import("../pages/progress"),
-  sync: () => import("../pages/sync"),
-  settings: () => import("../pages/settings"),
-};
-
 const TITLES: Record<LazyPage, string> = {
   add: "Add",
   library: "Library",
@@ -33,7 +24,7 @@ const TITLES: Record<LazyPage, string> = {
   settings: "Settings",
 };
 
-const loadedPages = new Map<LazyPage, Page>();
+let loadedPages: Record<LazyPage, Page> | null = null;
 let styles: Promise<void> | null = null;
 
 /** The style sheet of the pages other than Today. */
@@ -53,33 +44,25 @@ function loadStyles(): Promise<void> {
   return styles;
 }
 
-async function loadPage(name: LazyPage): Promise<Page> {
-  const [page] = await Promise.all([LOADERS[name](), loadStyles()]);
-  loadedPages.set(name, page.default);
-  return page.default;
+/** Fetches the other pages, which are in one file. */
+async function loadPages(): Promise<void> {
+  const [pages] = await Promise.all([import("../pages/rest"), loadStyles()]);
+  loadedPages = pages;
 }
 
-/** Fetches the other pages while nothing else is to do, so that they open at once. */
-export function loadPagesAhead(): void {
-  const names = Object.keys(LOADERS) as LazyPage[];
-  const next = (): void => {
-    const name = names.shift();
-    // What cannot be loaded now is loaded when it is opened.
-    if (name) loadPage(name).then(next, () => undefined);
-  };
-  next();
-}
+/** Does it while nothing else is to do, so that they open at once. What cannot be loaded now is loaded when it is opened. */
+export const loadPagesAhead = (): Promise<void> => loadPages().catch(() => undefined);
 
 function Lazy({ name, verseId }: { name: LazyPage; verseId: string }) {
   const [, setLoaded] = useState(0);
   const [error, setError] = useState<Error | null>(null);
   const [attempt, setAttempt] = useState(0);
-  const Loaded = loadedPages.get(name);
+  const Loaded = loadedPages?.[name];
   useEffect(() => {
-    if (loadedPages.has(name)) return;
+    if (loadedPages) return;
     let isWanted = true;
     setError(null);
-    loadPage(name).then(
+    loadPages().then(
       () => isWanted && setLoaded((n) => n + 1),
       (reason: unknown) => isWanted && setError(asCallError(reason)),
     );
@@ -136,7 +119,7 @@ export function App() {
   useEffect(() => {
     if (!isOpen) return;
     const later = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 2000));
-    later(() => loadPagesAhead());
+    later(() => void loadPagesAhead());
   }, [isOpen]);
   return (
     <>

@@ -1,0 +1,8 @@
+// Every page but Today, in one file: together they are much smaller than apart, and all are fetched ahead anyway.
+
+export { default as add } from "./add";
+export { default as library } from "./library";
+export { default as progress } from "./progress";
+export { default as settings } from "./settings";
+export { default as sync } from "./sync";
+export { default as verse } from "./verse";

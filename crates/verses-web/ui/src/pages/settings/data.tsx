@@ -1,0 +1,94 @@
+// One's own data as a file: saved and read back.
+
+import { useRef, useState } from "preact/hooks";
+import type { ImportResult } from "../../engine/api";
+import { asCallError, call } from "../../engine/client";
+import { count } from "../../format";
+import { overview, toastError } from "../../state";
+import { Button } from "../../ui/controls";
+import { Banner, Card } from "../../ui/display";
+import { saveFile } from "./files";
+
+/** Far more than anybody's data; a wrong file should not stop the page. */
+const MAX_FILE_BYTES = 100_000_000;
+const MAX_FAILURES = 20;
+
+function Imported({ result }: { result: ImportResult }) {
+  const { added, duplicates, failed, reviews } = result;
+  const parts = [
+    `${count(added, "passage")} added`,
+    duplicates > 0 && `${duplicates.toLocaleString()} already yours`,
+    reviews > 0 && `${count(reviews, "review")} taken over`,
+    failed.length > 0 && `${failed.length.toLocaleString()} could not be read`,
+  ].filter(Boolean);
+  return (
+    <Banner tone={failed.length > 0 ? "warn" : "plain"} icon={failed.length > 0 ? "alert" : "check"}>
+      <p>{parts.join(", ")}.</p>
+      <ul class="small">
+        {failed.slice(0, MAX_FAILURES).map((it, n) => (
+          <li key={n}><strong><bdi>{it.reference}</bdi></strong>: {it.error?.message ?? "It could not be added."}</li>
+        ))}
+        {failed.length > MAX_FAILURES && <li>And {(failed.length - MAX_FAILURES).toLocaleString()} more.</li>}
+      </ul>
+    </Banner>
+  );
+}
+
+export function YourData() {
+  const picker = useRef<HTMLInputElement>(null);
+  const [busy, setBusy] = useState<"export" | "import" | null>(null);
+  const [result, setResult] = useState<ImportResult | null>(null);
+  const [fault, setFault] = useState<string | null>(null);
+  const save = async () => {
+    setBusy("export");
+    try {
+      saveFile(`verses-${overview.value?.today ?? "data"}.json`, "application/json", await call("exportData", {}));
+    } catch (error) {
+      toastError(error);
+    } finally {
+      setBusy(null);
+    }
+  };
+  const take = async (file: File) => {
+    setBusy("import");
+    setResult(null);
+    setFault(null);
+    try {
+      if (file.size > MAX_FILE_BYTES) throw new Error("This file is too large to be one that Verses saved.");
+      setResult(await call("importData", { data: await file.text() }));
+    } catch (error) {
+      setFault(asCallError(error).message);
+    } finally {
+      setBusy(null);
+    }
+  };
+  return (
+    <Card class="stack">
+      <div>
+        <h2>Your data</h2>
+        <p class="soft small">All your passages and reviews, in one file. They are yours: take them anywhere, or keep the file safe.</p>
+      </div>
+      <div class="line">
+        <Button icon="install" busy={busy === "export"} onClick={() => void save()}>Save as a file</Button>
+        <Button icon="restore" busy={busy === "import"} onClick={() => picker.current?.click()}>
+          {busy === "import" ? "Reading…" : "Read a file"}
+        </Button>
+        <input
+          ref={picker}
+          type="file"
+          accept=".json,application/json"
+          hidden
+          aria-label="A file that Verses saved"
+          onChange={(event) => {
+            const [file] = event.currentTarget.files ?? [];
+            // The same file may be chosen again after it was mended.
+            event.currentTarget.value = "";
+            if (file) void take(file);
+          }}
+        />
+      </div>
+      <div role="status" class="result">{result && <Imported result={result} />}</div>
+      {fault && <div role="alert"><Banner tone="bad" icon="alert">{fault}</Banner></div>}
+    </Card>
+  );
+}
