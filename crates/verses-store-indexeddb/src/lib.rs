@@ -1,0 +1,29 @@
+//! `LocalStore` on IndexedDB, for pages, dedicated workers and service workers. Empty for every target but the browser.
+//!
+//! [`IndexedDbStore::open`] gives a store. Its futures are to be awaited in a task of `wasm-bindgen-futures`: a transaction
+//! of IndexedDB ends by itself as soon as the browser finds it idle, so it must be gone on with in the moment of an answer.
+#![cfg(target_arch = "wasm32")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod answer;
+mod connect;
+mod events;
+mod fault;
+mod js;
+mod keys;
+mod layout;
+mod listeners;
+mod migrate;
+mod owners;
+mod queue;
+mod read;
+mod read_queue;
+mod rows;
+mod store;
+mod timer;
+mod write;
+mod writer;
+
+pub use layout::SCHEMA_VERSION;
+pub use store::{DEFAULT_NAME, IndexedDbStore};

@@ -1,0 +1,188 @@
+//! `IndexedDbStore`: the handle, and who is told of commits. The requests are in `read`, `read_queue` and `write`.
+
+use std::rc::Rc;
+
+use batchsync::{JournalEntry, OperationId as QueueId, QueuePosition, QueuedMeta};
+use jiff::civil::Date;
+use verses_core::{Card, Phase, Profile, UnixMillis, Verse, VerseId};
+use verses_store::{
+    Committed, Listener, LocalStore, Owner, QueueTotals, QueuedOperation, Revision, StoreChange, StoreError,
+    StoredEvent, Subscription,
+};
+
+use crate::connect::Connection;
+use crate::listeners::{Channel, Listeners};
+use crate::{read, read_queue, write};
+
+/// The database of the application, where nothing asks for another one.
+pub const DEFAULT_NAME: &str = "verses";
+
+/// A local store in a database of the browser. Cloning gives another handle to the same one; the connection is closed with
+/// the last.
+///
+/// Pages and workers of one origin may have one database open at once, each with a store of its own. Every commit is on
+/// the disk when it returns, and its revision is told to the listeners of all of them.
+#[derive(Clone)]
+pub struct IndexedDbStore {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    connection: Rc<Connection>,
+    listeners: Listeners,
+    channel: Option<Channel>,
+}
+
+impl std::fmt::Debug for IndexedDbStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IndexedDbStore").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+impl IndexedDbStore {
+    /// Opens the database `name` of this origin, usually [`DEFAULT_NAME`], and makes it if it is not there. Brings an older
+    /// layout up to date: all steps or none. Other pages that have it open with an older layout are asked to let go.
+    ///
+    /// Later calls open it again when the browser, or a page that needed to change the layout, closed the connection.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] if a later release wrote it, [`StoreError::Busy`] if another page does not let go of it
+    /// within five seconds (trying again helps once it is closed), [`StoreError::Full`] without room,
+    /// [`StoreError::Backend`] if the browser has no IndexedDB for this page or cannot open it.
+    pub async fn open(name: &str) -> Result<Self, StoreError> {
+        let connection = Connection::new(name);
+        connection.open().await?;
+        let listeners = Listeners::default();
+        let channel = Channel::open(name, &listeners);
+        Ok(Self { inner: Rc::new(Inner { connection, listeners, channel }) })
+    }
+
+    /// The name of the database.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.inner.connection.name()
+    }
+
+    fn connection(&self) -> &Rc<Connection> {
+        &self.inner.connection
+    }
+
+    /// Listeners are told before the caller: whoever waits for the commit finds them told.
+    fn tell(&self, revision: Revision) {
+        if let Some(channel) = &self.inner.channel {
+            channel.tell(revision);
+        }
+        self.inner.listeners.tell(revision);
+    }
+}
+
+impl LocalStore for IndexedDbStore {
+    async fn revision(&self) -> Result<Revision, StoreError> {
+        read::revision(self.connection()).await
+    }
+
+    async fn commit(&self, base: Option<Revision>, changes: Vec<StoreChange>) -> Result<Committed, StoreError> {
+        let writes = !changes.is_empty();
+        let committed = write::commit(self.connection(), base, changes).await?;
+        if writes {
+            self.tell(committed.revision);
+        }
+        Ok(committed)
+    }
+
+    async fn verse(&self, owner: &str, id: VerseId) -> Result<Option<Verse>, StoreError> {
+        read::verse(self.connection(), owner, id).await
+    }
+
+    async fn verses(&self, owner: &str) -> Result<Vec<Verse>, StoreError> {
+        read::verses(self.connection(), owner).await
+    }
+
+    async fn verses_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<Verse>, StoreError> {
+        read::verses_of(self.connection(), owner, ids).await
+    }
+
+    async fn unverified_verses(&self, owner: &str, limit: u32) -> Result<Vec<Verse>, StoreError> {
+        read::unverified_verses(self.connection(), owner, limit).await
+    }
+
+    async fn mark_verses_verified(&self, owner: &str, ids: &[VerseId], now: UnixMillis) -> Result<u64, StoreError> {
+        let (changed, revision) = write::mark_verses_verified(self.connection(), owner, ids, now).await?;
+        if let Some(revision) = revision {
+            self.tell(revision);
+        }
+        Ok(changed)
+    }
+
+    async fn card(&self, owner: &str, id: VerseId) -> Result<Option<Card>, StoreError> {
+        read::card(self.connection(), owner, id).await
+    }
+
+    async fn cards(&self, owner: &str) -> Result<Vec<Card>, StoreError> {
+        read::cards(self.connection(), owner).await
+    }
+
+    async fn due_cards(&self, owner: &str, date: Date) -> Result<Vec<Card>, StoreError> {
+        read::due_cards(self.connection(), owner, date).await
+    }
+
+    async fn cards_by_phase(&self, owner: &str, phase: Phase) -> Result<Vec<Card>, StoreError> {
+        read::cards_by_phase(self.connection(), owner, phase).await
+    }
+
+    async fn events(&self, owner: &str, id: VerseId) -> Result<Vec<StoredEvent>, StoreError> {
+        read::events_of(self.connection(), owner, &[id]).await
+    }
+
+    async fn events_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<StoredEvent>, StoreError> {
+        read::events_of(self.connection(), owner, ids).await
+    }
+
+    async fn events_without_seq(&self, owner: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        read::events_without_seq(self.connection(), owner).await
+    }
+
+    async fn review_logs(&self, owner: &str, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
+        read::review_logs(self.connection(), owner, limit).await
+    }
+
+    async fn profile(&self, owner: &str) -> Result<Profile, StoreError> {
+        read::profile(self.connection(), owner).await
+    }
+
+    async fn queue_metas(&self, after: Option<QueuePosition>, limit: u32) -> Result<Vec<QueuedMeta>, StoreError> {
+        read_queue::queue_metas(self.connection(), after, limit).await
+    }
+
+    async fn queued(&self, ids: &[QueueId]) -> Result<Vec<QueuedOperation>, StoreError> {
+        read_queue::queued(self.connection(), ids).await
+    }
+
+    async fn queued_for_entity(&self, owner: &str, entity: &str) -> Result<Vec<QueuedMeta>, StoreError> {
+        read_queue::queued_for_entity(self.connection(), owner, entity).await
+    }
+
+    async fn queue_of(&self, owner: &str, failed_only: bool, limit: u32) -> Result<Vec<QueuedOperation>, StoreError> {
+        read_queue::queue_of(self.connection(), owner, failed_only, limit).await
+    }
+
+    async fn queue_totals(&self, owner: &str) -> Result<QueueTotals, StoreError> {
+        read_queue::queue_totals(self.connection(), owner).await
+    }
+
+    async fn queue_owners(&self) -> Result<Vec<(Owner, QueueTotals)>, StoreError> {
+        read_queue::queue_owners(self.connection()).await
+    }
+
+    async fn journal(&self, limit: u32) -> Result<Vec<JournalEntry>, StoreError> {
+        read_queue::journal(self.connection(), limit).await
+    }
+
+    async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        read::meta(self.connection(), key).await
+    }
+
+    fn subscribe(&self, listener: Box<dyn Listener>) -> Subscription {
+        self.inner.listeners.subscribe(listener)
+    }
+}
