@@ -144,13 +144,14 @@ export default function LibraryPage() {
   const rows = useListing(filter.value);
   const today = overview.value?.today ?? "";
   const { total, error } = rows;
+  const isEmpty = overview.value?.total === 0 && overview.value.archived === 0;
   return (
     <>
       <PageHead title="Library">
-        <p class="soft numbers" role="status">{total === null ? "" : count(total, "passage")}</p>
+        <p class="soft numbers" role="status">{total === null || isEmpty ? "" : count(total, "passage")}</p>
       </PageHead>
       <div class="stack">
-        <Filters />
+        {!isEmpty && <Filters />}
         {error && total === null ? (
           <ErrorState title="The library could not be read" error={error} onRetry={rows.reload} />
         ) : total === 0 ? (
