@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Card as VerseCard } from "../engine/api";
-import { formatDate, formatMoment, formatWhen } from "../format";
+import { formatMoment, formatWhen } from "../format";
 import { useQuery } from "../query";
 import { goBack } from "../router";
 import { overview } from "../state";
@@ -51,7 +51,6 @@ function Facts({ card, today }: { card: VerseCard; today: string }) {
       <Fact name="In a row">{card.streak.toLocaleString()}</Fact>
       <Fact name="Best">{card.bestStreak.toLocaleString()}</Fact>
       <Fact name="Last review">{card.lastReviewedAt === null ? "Never" : formatMoment(card.lastReviewedAt)}</Fact>
-      <Fact name="Added">{formatDate(new Date(card.createdAt).toISOString().slice(0, 10))}</Fact>
     </dl>
   );
 }

@@ -40,14 +40,14 @@ export function History({ history }: { history: HistoryEntry[] }) {
                 {text}
                 {entry.seconds !== null && <span class="soft">{` in ${count(entry.seconds, "second")}`}</span>}
               </span>
-              {!entry.synced && <Badge icon="waiting">Waiting to be sent</Badge>}
+              {!entry.synced && <Badge icon="waiting"><span class="when-wide">Waiting to be sent</span></Badge>}
               <time class="small soft numbers" dateTime={new Date(entry.at).toISOString()}>{formatMoment(entry.at)}</time>
             </li>
           );
         })}
       </ol>
       {history.length > SHORT && !all && (
-        <div>
+        <div class="outdent">
           <Button tone="quiet" onClick={() => setAll(true)}>{`Show all ${history.length.toLocaleString()}`}</Button>
         </div>
       )}
