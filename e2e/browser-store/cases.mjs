@@ -46,7 +46,7 @@ export const CASES = {
       check(refused[0].reason.message.includes('Conflict'), refused[0].reason.message);
       same(await world.call(other, 'revision'), base + 1, 'revision');
     }
-    same((await world.call(one, 'whole', 5)).length ?? 20, 20, 'commits');
+    same(Object.keys(await world.call(one, 'whole', 5)).length, 20, 'commits');
   },
 
   'listeners hear of the commits of other tabs, and of their own once': async (world) => {
@@ -124,24 +124,24 @@ export const CASES = {
   },
 
   'a full disk refuses a commit whole, and room helps': async (world) => {
-    const page = await world.page(world.fresh());
-    await world.call(page, 'add', 0, 10);
+    // An origin of its own, and limited before anything is written: Chromium remembers for a while how much room there is.
+    const origin = world.origin.replace('127.0.0.1', 'localhost');
+    const page = await world.page(null, origin);
     const session = await world.session(page);
-    const { origin } = world;
-    const { usage } = await session.send('Storage.getUsageAndQuota', { origin });
-    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: usage + 200_000 });
-    let commits = 1;
+    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 3_000_000 });
+    await world.open(page, world.fresh());
+    let commits = 0;
     let message;
     while (!message && commits < 500) {
       message = await world.call(page, 'add', commits * 10, 10).then(() => null, (error) => error.message);
       commits += message ? 0 : 1;
     }
-    check(message?.startsWith('Full('), message ?? 'never full');
+    check(message?.includes('Full('), message ?? 'never full');
     const revision = await world.call(page, 'revision');
     same(revision, commits, 'revision');
     same(Object.keys(await world.call(page, 'whole', 10)).length, commits, 'commits');
     await session.send('Storage.overrideQuotaForOrigin', { origin });
-    await world.call(page, 'add', commits * 10, 10);
+    await world.until(() => world.call(page, 'add', commits * 10, 10).then(() => true, () => false));
     same(Object.keys(await world.call(page, 'whole', 10)).length, commits + 1, 'commits');
   },
 };

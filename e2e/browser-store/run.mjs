@@ -38,7 +38,7 @@ async function run(name, work) {
     console.log(`ok   ${name} (${Math.round(performance.now() - started)} ms)${said ? `: ${said}` : ''}`);
   } catch (error) {
     failed += 1;
-    console.log(`FAIL ${name}: ${error.message}`);
+    console.log(`FAIL ${name}: ${error.message.split('\n    at ')[0]}`);
   } finally {
     clearTimeout(late);
     await world.tidy();

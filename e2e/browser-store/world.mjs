@@ -20,9 +20,9 @@ export class World {
   }
 
   /** A page of the origin; with a name, with the store of that name open as `store`. */
-  async page(name) {
+  async page(name, origin = this.origin) {
     const page = await this.browser.context.newPage();
-    await page.goto(`${this.origin}/`);
+    await page.goto(`${origin}/`);
     if (name) await this.open(page, name);
     return page;
   }
@@ -45,6 +45,14 @@ export class World {
       return error.message;
     }
     throw new Error(`${method} must fail`);
+  }
+
+  /** Tries until it comes true, for a minute at most. */
+  async until(holds) {
+    for (const started = Date.now(); !(await holds());) {
+      if (Date.now() - started > 60_000) throw new Error('it does not come true within a minute');
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
   }
 
   /** Speaks the protocol of the browser's developer tools. */

@@ -17,7 +17,7 @@ pub(crate) fn from_js(thrown: &JsValue) -> StoreError {
         return StoreError::Backend(format!("IndexedDB: {thrown:?}"));
     };
     let (name, message) = (exception.name(), exception.message());
-    let said = format!("{name}: {message}");
+    let said = if message.is_empty() { name.clone() } else { format!("{name}: {message}") };
     match name.as_str() {
         "QuotaExceededError" => StoreError::Full(said),
         // The browser ended the transaction or the connection on its own account; nothing of it was written.
