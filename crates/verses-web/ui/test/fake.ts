@@ -86,23 +86,30 @@ function library({ filter, offset, limit }: Calls["library"][0]): Calls["library
 
 function parse(text: string): ParsedEntry[] {
   const entries: ParsedEntry[] = [];
+  const seen = new Set<string>();
   for (const match of text.matchAll(/[^;\n]+/g)) {
     const input = match[0].trim();
     if (!input) continue;
     const start = match.index + match[0].indexOf(input);
     const known = cards.find((card) => card.reference.toLowerCase() === input.toLowerCase());
-    const isReference = /\d/.test(input);
+    const isReference = /\d/.test(input) && !/^Jonh/.test(input);
+    const [, from = "1", to = from] = /:(\d+)(?:-(\d+))?$/.exec(input) ?? [];
+    const state = seen.has(input) ? "repeated" : known ? (known.archived ? "archived" : "known") : "new";
+    seen.add(input);
     entries.push({
       input,
       start,
       end: start + input.length,
       passage: isReference
         ? {
-            verseId: known?.verseId ?? `new-${input}`, reference: known?.reference ?? input, preview: known?.text ?? makeCard(2, false).text,
-            verses: 1, state: known ? (known.archived ? "archived" : "known") : "new", tooLong: /119/.test(input),
+            verseId: known?.verseId ?? `new-${input}`, reference: known?.reference ?? input,
+            preview: scenario.offline || entries.length >= 200 ? "" : (known?.text ?? makeCard(entries.length % 12, false).text),
+            verses: Number(to) - Number(from) + 1, state, tooLong: Number(to) - Number(from) > 500,
           }
         : null,
-      error: isReference ? null : { message: `There is no book called “${input}”.`, suggestion: "John 3:16" },
+      error: isReference
+        ? null
+        : { message: `There is no book called “${input.replace(/ [\d:]+$/, "")}”.`, suggestion: input.startsWith("Jonh") ? input.replace("Jonh", "John") : null },
     });
   }
   return entries;
@@ -111,6 +118,11 @@ function parse(text: string): ParsedEntry[] {
 function add(verses: Calls["add"][0]["verses"]): AddResult[] {
   const results = verses.map((verse): AddResult => {
     const known = cards.find((card) => card.reference === verse.reference);
+    if (verse.reference === "Obadiah 1:99") {
+      const error = { code: "invalid_reference", message: "Obadiah 1 has 21 verses.", retryable: false };
+      return { reference: verse.reference, outcome: "failed", card: null, error };
+    }
+    if (known?.archived) return { reference: verse.reference, outcome: "duplicate", card: put({ ...known, archived: false }), error: null };
     if (known) return { reference: verse.reference, outcome: "duplicate", card: known, error: null };
     const card: Card = {
       ...makeCard(cards.length, true), reference: verse.reference, verseId: `added-${cards.length}`, progress: 0, streak: 0, phase: "daily",
@@ -125,13 +137,13 @@ function add(verses: Calls["add"][0]["verses"]): AddResult[] {
 
 const text = (translation: string) => ({
   translation, title: translation === "KJV" ? "King James Version" : "World English Bible", licence: "Public domain", pieces: 66,
-  have: translation === "KJV" ? 66 : 12, bytes: 1_480_000, loading: false,
+  have: translation === "KJV" ? (scenario.offline ? 41 : 66) : 12, bytes: 1_480_000, loading: translation === "WEB" && scenario.sending === true,
 });
 const storage = () => ({ usage: 4_200_000, quota: 2_000_000_000, persisted: false });
 const settings = () => ({
   chosen,
   defaults: {
-    batch: { maxBatchSize: 100, batchTimeoutMs: 2000, maxRetries: 5, networkAwareThrottling: true, individualOnly: false },
+    batch: { maxBatchSize: 10, batchTimeoutMs: 3000, maxRetries: 3, networkAwareThrottling: true, individualOnly: false },
     fetchIntervalMs: 300_000,
   },
 });
@@ -195,10 +207,16 @@ const answers: Answers = {
   },
   settings,
   updateSettings: (update) => {
+    if (update.batch.maxBatchSize === 0) {
+      throw new Refusal("invalid_config", "`max_batch_size` is 0, but must be at least 1 and at most 4294967295");
+    }
     chosen = update;
     return settings();
   },
-  signUp: ({ email }) => signIn(email),
+  signUp: ({ email, password }) => {
+    if (password.length < 6) throw new Refusal("weak_password", "The password must have at least 6 characters.");
+    return signIn(email);
+  },
   signIn: ({ email, password }) => {
     if (password === "wrong") throw new Refusal("invalid_credentials", "The address or the password is wrong.");
     return signIn(email);
@@ -214,7 +232,10 @@ const answers: Answers = {
     return null;
   },
   exportData: () => JSON.stringify(cards, null, 2),
-  importData: () => ({ added: 3, duplicates: 1, failed: [], reviews: 40 }),
+  importData: () => ({
+    added: 3, duplicates: 1, reviews: 40,
+    failed: [{ reference: "Hezekiah 1:1", outcome: "failed", card: null, error: { code: "invalid_reference", message: "There is no book of this name.", retryable: false } }],
+  }),
   statistics: ({ from }) => makeStatistics(cards, from),
   texts: () => [text("KJV"), text("WEB")],
   loadTexts: ({ translation }) => ({ ...text(translation), have: 66 }),

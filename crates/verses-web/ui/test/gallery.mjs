@@ -1,9 +1,9 @@
 // Opens every page in every scenario of the test double, at three widths, light and dark, under the production policy. Saves
 // a picture of each and checks: no fault of accessibility, no sideways scrolling, no moving layout, nothing in the console.
 //
-//     node test/gallery.mjs FOLDER [--only TEXT] [--quick]
+//     node test/gallery.mjs FOLDER [--only PATTERN] [--quick]
 //
-// `--only`: those whose name contains TEXT. `--quick`: no axe. CHROMIUM names another browser.
+// `--only`: those whose name matches, such as '^add.*390'. `--quick`: no axe. CHROMIUM names another browser.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -142,7 +142,8 @@ function* all() {
 
 let passed = 0;
 let failed = 0;
-const todo = [...all()].filter((it) => it.name.includes(options.only));
+const wanted = new RegExp(options.only);
+const todo = [...all()].filter((it) => wanted.test(it.name));
 
 async function work() {
   let window = null;

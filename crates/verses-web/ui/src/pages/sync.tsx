@@ -1,6 +1,6 @@
 // Sync: how sending stands, what failed and what to do about it, what waits, and what was sent last.
 
-import { useQuery } from "../query";
+import { type Query, useQuery } from "../query";
 import { overview, syncState } from "../state";
 import { PageHead, Skeleton } from "../ui/display";
 import { BatchSyncProgress } from "./sync/BatchSyncProgress";
@@ -10,11 +10,18 @@ import { Batches, Waiting } from "./sync/lists";
 
 /** Failed ones that are shown; there are seldom more than a few. */
 const MAX_FAILED = 500;
+/** More than this nobody reads; the number says the rest. */
+const MAX_WAITING = 300;
+
+const isSettled = (query: Query<unknown>): boolean => query.data !== undefined || query.error !== null;
 
 export default function SyncPage() {
   const state = syncState.value;
   const seen = overview.value;
   const failed = useQuery("queue", { failedOnly: true, limit: MAX_FAILED });
+  const waiting = useQuery("queue", { failedOnly: false, limit: MAX_WAITING });
+  // All lists at once: one that came later would push the others down.
+  const isReady = isSettled(failed) && isSettled(waiting);
   return (
     <>
       <PageHead title="Sync" />
@@ -27,15 +34,20 @@ export default function SyncPage() {
       ) : (
         <div class="stack">
           <BatchSyncProgress state={state} seen={seen} />
-          {seen.failed > 0 && <Inbox query={failed} failed={seen.failed} />}
-          {seen.account.kind !== "guest" && (
+          {!isReady && (
+            <div aria-busy="true">
+              <Skeleton height="20rem" />
+            </div>
+          )}
+          {isReady && seen.failed > 0 && <Inbox query={failed} failed={seen.failed} />}
+          {isReady && seen.account.kind !== "guest" && (
             <>
-              <Waiting seen={seen} />
+              <Waiting query={waiting} seen={seen} />
               <Batches state={state} />
               <Network state={state} />
             </>
           )}
-          <Storage />
+          {isReady && <Storage />}
         </div>
       )}
     </>

@@ -146,7 +146,7 @@ export function References() {
           }}
         >
           <TextArea
-            label="Passages"
+            label="Passages to add"
             hint="One or many: each on a line of its own, or with semicolons between."
             placeholder={"John 3:16\nPs 23; 1 Cor 13:4-7"}
             value={text}

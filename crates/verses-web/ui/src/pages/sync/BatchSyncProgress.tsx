@@ -57,7 +57,7 @@ function Bar({ state }: { state: SyncState }) {
 
 function Figures({ state }: { state: SyncState }) {
   const figures: [string, number, string][] = [
-    ["Saved", state.successful, "good"],
+    ["Saved", state.successful, state.successful > 0 ? "good" : ""],
     ["Waiting", state.pending, ""],
     ["Need attention", state.failed, state.failed > 0 ? "bad" : ""],
   ];
@@ -133,7 +133,7 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
       )}
       <div class="line between">
         <p class="soft small">
-          {state.lastSyncAt === null ? "Not synced yet on this device." : `Last sync: ${formatMoment(state.lastSyncAt)}.`}
+          {!isGuest && (state.lastSyncAt === null ? "Not synced yet on this device." : `Last sync: ${formatMoment(state.lastSyncAt)}.`)}
           {reason && <span id={`${id}-why`}> {reason}</span>}
         </p>
         <div class="line">

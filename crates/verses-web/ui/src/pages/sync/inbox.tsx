@@ -4,13 +4,13 @@ import { useRef, useState } from "preact/hooks";
 import type { QueueItem } from "../../engine/api";
 import { call } from "../../engine/client";
 import { count, formatMoment } from "../../format";
-import { type Query } from "../../query";
+import type { Query } from "../../query";
 import { toast, toastError } from "../../state";
 import { Button, TextArea } from "../../ui/controls";
 import { Badge, Card } from "../../ui/display";
 import { Dialog } from "../../ui/Dialog";
 import { saveFile } from "../settings/files";
-import { Pending, useMore } from "./lists";
+import { Fault, useMore } from "./lists";
 import { HELP, KINDS, changes } from "./words";
 
 const FIRST_SHOWN = 10;
@@ -112,7 +112,7 @@ interface ItemProps {
 }
 
 function Item({ item, onRetry, onText, onRemove }: ItemProps) {
-  const about = <span class="unseen">: {item.about}</span>;
+  const about = <span class="unseen"> {item.about}</span>;
   return (
     <li class="failed-item stack tight">
       <div class="line">
@@ -160,11 +160,11 @@ export function Inbox({ query, failed }: { query: Query<QueueItem[]>; failed: nu
       </h2>
       <p class="soft">These did not reach your account. They are kept on this device until you decide.</p>
       <div class="line">
-        <Button icon="sync" onClick={() => void retry(items.map((it) => it.id))}>Try all again</Button>
-        <Button icon="install" onClick={() => void saveQueue()}>Save as a file</Button>
+        <Button onClick={() => void retry(items.map((it) => it.id))}>Try all again</Button>
+        <Button onClick={() => void saveQueue()}>Save as a file</Button>
         {items.length > 1 && <Button tone="quiet" icon="trash" onClick={() => setRemoving(items)}>Remove all</Button>}
       </div>
-      <Pending query={query} title="The list could not be read" />
+      <Fault query={query} />
       <ul class="plain-rows">
         {items.slice(0, shown).map((it) => (
           <Item

@@ -1,20 +1,17 @@
 // Lists on the page Sync: what waits, the last batches, and what became of each change.
 
 import { useState } from "preact/hooks";
-import type { OperationOutcome, Overview, SyncRequest, SyncState } from "../../engine/api";
+import type { OperationOutcome, Overview, QueueItem, SyncRequest, SyncState } from "../../engine/api";
 import { formatMoment } from "../../format";
-import { type Query, useQuery } from "../../query";
+import type { Query } from "../../query";
 import { Button } from "../../ui/controls";
-import { Badge, Card, ErrorState, Row, Skeleton, type Tone } from "../../ui/display";
+import { Badge, Card, ErrorState, Row, type Tone } from "../../ui/display";
 import { Icon } from "../../ui/icons";
 import { bytes, duration } from "./units";
 import { KINDS, changes } from "./words";
 
 const FIRST_SHOWN = 5;
 const MORE_SHOWN = 50;
-/** More than this nobody reads; the number says the rest. */
-const MAX_WAITING = 300;
-
 /** How much of a list is shown, and the button for more. `total` may be more than is at hand. */
 export function useMore(length: number, first = FIRST_SHOWN) {
   const [shown, setShown] = useState(first);
@@ -27,22 +24,20 @@ export function useMore(length: number, first = FIRST_SHOWN) {
   return { shown, more };
 }
 
-/** Skeleton or fault of a list inside a card; null once there is data. */
-export function Pending({ query, title }: { query: Query<unknown>; title: string }) {
-  if (query.data !== undefined) return null;
-  if (query.error) return <ErrorState title={title} error={query.error} onRetry={query.reload} />;
-  return <div class="stack tight" aria-busy="true"><Skeleton height="3.5rem" /><Skeleton height="3.5rem" /></div>;
+/** The fault of a list inside a card. */
+export function Fault({ query }: { query: Query<unknown> }) {
+  if (query.data !== undefined || !query.error) return null;
+  return <ErrorState title="The list could not be read" error={query.error} onRetry={query.reload} />;
 }
 
-export function Waiting({ seen }: { seen: Overview }) {
-  const query = useQuery("queue", { failedOnly: false, limit: MAX_WAITING });
+export function Waiting({ query, seen }: { query: Query<QueueItem[]>; seen: Overview }) {
   const items = (query.data ?? []).filter((it) => it.state !== "failed");
   const { shown, more } = useMore(items.length);
   const beyond = seen.waiting - items.length;
   return (
     <Card class="stack">
       <h2>Waiting to be sent{seen.waiting > 0 && <span class="soft numbers"> ({seen.waiting.toLocaleString()})</span>}</h2>
-      <Pending query={query} title="The list could not be read" />
+      <Fault query={query} />
       {query.data && items.length === 0 && <p class="soft">Nothing waits.</p>}
       {items.length > 0 && (
         <ul class="plain-rows">
