@@ -12,6 +12,7 @@ pub mod link;
 pub mod output;
 pub mod progress;
 pub mod texts;
+pub mod web;
 
 use app::App;
 use args::{Cli, Command, QueueCommand};

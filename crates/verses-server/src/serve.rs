@@ -31,6 +31,7 @@ use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Storage, StorageError};
 use crate::tasks::Tasks;
 use crate::texts::{EsvClient, EsvConfig, EsvConfigError, Texts};
+use crate::web::NO_WEB_APP;
 
 /// The server, ready to be served.
 #[derive(Debug)]
@@ -162,6 +163,9 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: impl Future<Output
     config.may_listen_on(address).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     if config.can_be_overheard(address) && !config.behind_proxy.is_some() {
         tracing::warn!(%address, "plain HTTP: whoever is on this network can read passwords and tokens");
+    }
+    if config.web.is_none() {
+        tracing::info!("{NO_WEB_APP}");
     }
     let tasks = layers.tasks.clone();
     run_aside(&tasks, &stopping, fold(Arc::clone(&layers)));

@@ -116,8 +116,12 @@ impl Place {
 
     /// Whether it may be a page that the app draws itself: files have an extension, pages have none.
     pub(crate) fn may_be_page(&self) -> bool {
-        let (last, before) = self.0.split_last().map_or(("", &[][..]), |(last, before)| (last.as_str(), before));
-        !last.contains('.') && before.iter().all(|part| !part.is_empty())
+        let (last, before) = match self.0.as_slice() {
+            [before @ .., last, end] if end.is_empty() => (last, before),
+            [before @ .., last] => (last, before),
+            [] => return false,
+        };
+        !last.is_empty() && !last.contains('.') && before.iter().all(|part| !part.is_empty())
     }
 
     fn path(&self) -> Option<String> {
@@ -175,6 +179,8 @@ mod tests {
             ("/a.js", false),
             ("/v1.2/today", true),
             ("/today.", false),
+            ("/robots.txt/", false),
+            ("/today//", false),
         ] {
             assert_eq!(place(path).may_be_page(), page, "{path}");
         }

@@ -213,7 +213,8 @@ async fn the_description_names_every_route_and_only_routes() {
     let paths = document["paths"].as_object().unwrap().clone();
     for (path, methods) in &paths {
         for method in methods.as_object().unwrap().keys() {
-            let answer = server.request(&method.to_uppercase(), path).send().await.unwrap();
+            let path = path.replace("{translation}", "kjv").replace("{piece}", "1.txt");
+            let answer = server.request(&method.to_uppercase(), &path).send().await.unwrap();
             assert!(![404, 405].contains(&answer.status().as_u16()), "{method} {path}");
         }
     }

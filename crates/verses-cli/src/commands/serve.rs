@@ -15,13 +15,13 @@ use verses_server::config::TlsFiles;
 use verses_server::otlp::{OtlpExporter, OtlpLayer, OtlpOptions};
 use verses_server::proxy::{ForwardedHeader, TrustedProxies};
 use verses_server::storage::postgres::PostgresOptions;
-use verses_server::web::WebApp;
 use verses_server::{App, ServerConfig, Tls};
 
 use crate::args::{ForwardedHeaderArg, PostgresArgs, ServeArgs, TokenArgs};
 use crate::commands::secrets::{address, database_url, secret};
 use crate::exit::{CliError, ExitStatus};
 use crate::output::Printer;
+use crate::web;
 
 /// Name of the database of a server in a folder of its own.
 pub const SERVER_FILE: &str = "server.sqlite";
@@ -106,15 +106,10 @@ fn config(args: &ServeArgs) -> Result<ServerConfig, CliError> {
     or(args.sign_ins_per_minute, &mut config.sign_ins_per_minute);
     or(args.max_connections, &mut config.max_connections);
     or(args.max_connections_per_address, &mut config.max_connections_per_address);
-    config.web = web_app(args.web_dir.as_deref())?;
+    config.web = web::app(args.web_dir.as_deref()).map_err(|e| CliError::Usage(format!("--web-dir: {e}")))?;
     config.token_life_seconds = args.token_life_seconds.unwrap_or(config.token_life_seconds);
     config.validate().map_err(|e| CliError::Usage(e.to_string()))?;
     Ok(config)
-}
-
-fn web_app(folder: Option<&Path>) -> Result<Option<WebApp>, CliError> {
-    let app = folder.map(WebApp::folder).transpose();
-    app.map_err(|e| CliError::Usage(format!("--web-dir: {e}")))
 }
 
 fn config_postgres(config: &mut PostgresOptions, args: &PostgresArgs) -> Result<(), CliError> {

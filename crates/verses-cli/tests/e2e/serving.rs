@@ -12,7 +12,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::common::{Device, Server, VERSES, get, signal, wait_for};
+use crate::common::{Device, Server, VERSES, get, request, signal, wait_for};
 
 /// Where nobody answers.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -133,4 +133,20 @@ fn a_renewed_certificate_is_taken_on_sighup() {
     wait_for("the new certificate", || is_shown(&new, &server.url).then_some(()));
     assert!(!is_shown(&old, &server.url));
     assert_eq!(server.terminate(), 0);
+}
+
+#[test]
+fn the_web_app_of_a_folder_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "<!doctype html>the app").unwrap();
+    std::fs::write(folder.path().join("sw.js"), "// worker").unwrap();
+    let server = Server::start_with(&["--web-dir", folder.path().to_str().unwrap()]);
+    assert_eq!(get(&server.url, "/", None).body, b"<!doctype html>the app");
+    let page = request("GET", &server.url, "/today", &[("accept", "text/html")], &[]);
+    assert_eq!((page.status(), &*page.body), (200, &b"<!doctype html>the app"[..]));
+    assert_eq!(get(&server.url, "/sw.js", None).body, b"// worker");
+    assert_eq!(get(&server.url, "/today", None).status(), 404, "a program asked");
+    assert_eq!(get(&server.url, "/texts/1/kjv/65.txt", None).status(), 200);
+    let device = Device::new(NOBODY);
+    device.run(&[&SERVE[..], &["--web-dir", "/nowhere/dist"]].concat()).says(2, &["--web-dir", "/nowhere/dist"]);
 }

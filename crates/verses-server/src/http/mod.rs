@@ -15,6 +15,7 @@ mod openapi;
 mod operations;
 mod problem;
 mod rate;
+mod texts;
 mod web;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub(crate) struct AppState<S> {
     hub: Hub,
     operations: Buckets<UserId>,
     sign_ins: Buckets<Caller>,
+    pieces: texts::Pieces,
     layers: Arc<Layers>,
     stopping: watch::Receiver<bool>,
 }
@@ -95,6 +97,7 @@ pub(crate) fn build<S: Storage>(
         hub,
         operations: Buckets::new("ops", config.operations_per_minute),
         sign_ins: Buckets::new("sign-ins", config.sign_ins_per_minute),
+        pieces: texts::Pieces::new(),
         layers: Arc::clone(&layers),
         stopping,
     });
@@ -150,6 +153,8 @@ fn routes<S: Storage>(state: Arc<AppState<S>>, layers: &Arc<Layers>, accounts: R
         .route("/health", get(health))
         .route("/ready", get(ready::<S>))
         .route("/openapi.json", get(openapi::document))
+        .route("/texts/1/index.json", get(texts::index::<S>))
+        .route("/texts/1/{translation}/{piece}", get(texts::piece::<S>))
         .route("/", get(web::home::<S>))
         .fallback(web::fallback::<S>)
         .method_not_allowed_fallback(method_not_allowed)

@@ -20,6 +20,7 @@ fn description() -> Value {
     let mut paths = functions();
     paths.extend(accounts());
     paths.extend(beside());
+    paths.extend(texts());
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Verses", "version": env!("CARGO_PKG_VERSION"), "license": { "name": "MIT OR Apache-2.0" } },
@@ -80,6 +81,7 @@ fn problems(statuses: &[u16]) -> Map<String, Value> {
         400 => "The request is malformed",
         401 => "The token is missing, wrong or expired",
         403 => "The account was deleted",
+        404 => "There is nothing here: the text says what there is",
         413 => "Too many operations or bytes: the body tells the limit",
         415 => "Unknown Content-Encoding",
         422 => "The operation was refused: the code says why",
@@ -210,4 +212,30 @@ fn beside() -> Map<String, Value> {
     .map(|(path, item)| (path.to_owned(), item))
     .into_iter()
     .collect()
+}
+
+fn texts() -> Map<String, Value> {
+    let unchanged = || json!({ "description": "As in If-None-Match" });
+    let mut of_index = problems(&[503]);
+    of_index.insert("304".into(), unchanged());
+    let index = json!({ "get": {
+        "summary": "The translations that can be had book by book",
+        "responses": responses("200", answer("Translations, with the size of each book in bytes", &reference("TextIndex")), of_index),
+    } });
+    let mut of_piece = problems(&[404, 503]);
+    of_piece.insert("304".into(), unchanged());
+    let text = json!({ "description": "A verse on each line, an empty line where the translation lacks it", "content": { "text/plain": { "schema": { "type": "string" } } } });
+    let path = |name: &str, schema: Value, example: &str| json!({ "name": name, "in": "path", "required": true, "schema": schema, "example": example });
+    let piece = json!({ "get": {
+        "summary": "A book of a translation, in the verses of the King James Version; it never changes",
+        "parameters": [
+            path("translation", json!({ "enum": ["kjv", "web"] }), "kjv"),
+            path("piece", json!({ "type": "string", "pattern": r"^([1-9]|[1-5][0-9]|6[0-6])\.txt$" }), "43.txt"),
+        ],
+        "responses": responses("200", text, of_piece),
+    } });
+    [("/texts/1/index.json", index), ("/texts/1/{translation}/{piece}", piece)]
+        .map(|(path, item)| (path.to_owned(), item))
+        .into_iter()
+        .collect()
 }

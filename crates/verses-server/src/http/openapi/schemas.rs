@@ -65,6 +65,12 @@ fn answers() -> Value {
             "source": { "type": ["string", "null"] }, "duplicate": yes_or_no, "corrected": { "type": "object" } } },
         "ChangesResponse": { "type": "object", "required": ["changes", "cursor", "hasMore", "serverTime"], "properties": {
             "changes": { "type": "array", "items": reference("Change") }, "cursor": text, "hasMore": yes_or_no, "reset": yes_or_no, "serverTime": whole } },
+        "TextIndex": { "type": "object", "required": ["translations"], "properties": { "translations": { "type": "array", "items": {
+            "type": "object", "required": ["name", "title", "licence", "books", "bytes"], "properties": {
+                "name": { "type": "string" }, "title": { "type": "string" }, "licence": { "type": "string" },
+                "books": { "type": "integer" }, "bytes": { "type": "array", "items": { "type": "integer" } },
+            },
+        } } } },
         "Limits": { "type": "object", "required": ["maxOperations", "maxRequestBytes", "maxChanges", "operationsPerMinute", "translations"], "properties": {
             "maxOperations": whole, "maxRequestBytes": whole, "maxChanges": whole, "operationsPerMinute": whole,
             "oldestProtocol": whole, "newestProtocol": whole, "contentEncodings": { "type": "array", "items": text }, "translations": { "type": "array", "items": text } } },
