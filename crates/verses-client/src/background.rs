@@ -1,10 +1,10 @@
 //! Staying in sync: the loop behind `verses sync --watch` and the app in the foreground. It sends when the engine says
 //! so, fetches at intervals, and takes hints from the application.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use batchsync::{Connectivity, Step, WaitReason};
+use batchsync::{Connectivity, NetworkHint, Step, WaitReason};
 use verses_store::LocalStore;
 
 use crate::error::ClientError;
@@ -12,9 +12,6 @@ use crate::observe::SyncEvent;
 use crate::platform::Platform;
 use crate::sync::SyncEngine;
 use crate::transport::Transport;
-
-/// How often the store is asked whether another process wrote, milliseconds.
-const LOOK_MS: u64 = 250;
 
 /// Hints from the application. Cloning gives another handle to the same hints.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +25,7 @@ struct HintFlags {
     offline: AtomicBool,
     fetch: AtomicBool,
     stop: AtomicBool,
+    network: Mutex<Option<NetworkHint>>,
 }
 
 impl Hints {
@@ -51,6 +49,11 @@ impl Hints {
     /// The platform says there is no network.
     pub fn offline(&self) {
         self.0.offline.store(true, Ordering::Release);
+    }
+
+    /// What the platform says of its network, which is there.
+    pub fn network(&self, hint: NetworkHint) {
+        *self.0.network.lock().unwrap_or_else(PoisonError::into_inner) = Some(hint);
     }
 
     /// Something changed on the server.
@@ -88,8 +91,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 fetch_at = self.service.platform.monotonic_ms().saturating_add(interval_ms);
                 continue;
             }
-            let wait = wait.min(LOOK_MS).min(fetch_at.saturating_sub(now)).max(1);
-            self.service.platform.sleep(wait).await;
+            let wait = wait.min(self.service.config.look_ms).min(fetch_at.saturating_sub(now)).max(1);
+            self.service.platform.idle(wait).await;
         }
         Ok(())
     }
@@ -101,8 +104,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let settlement = self.engine.network_changed(now, Connectivity::Offline, None);
             self.persist(settlement).await?;
         }
-        if Hints::take(&flags.online) {
-            let settlement = self.engine.network_changed(now, Connectivity::Online, None);
+        let hint = flags.network.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if Hints::take(&flags.online) || hint.is_some() {
+            let settlement = self.engine.network_changed(now, Connectivity::Online, hint);
             self.persist(settlement).await?;
         }
         if Hints::take(&flags.foreground) {

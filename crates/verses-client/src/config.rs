@@ -17,6 +17,9 @@ pub struct ClientConfig {
     pub time_zone: String,
     /// Length of the pacing window, milliseconds.
     pub pacing_window_ms: u64,
+    /// How often [`watch`](crate::SyncEngine::watch) asks the store whether somebody else wrote, milliseconds. A platform whose
+    /// [`idle`](crate::Platform::idle) ends by itself when that happens needs no short one.
+    pub look_ms: u64,
 }
 
 impl Default for ClientConfig {
@@ -28,6 +31,7 @@ impl Default for ClientConfig {
             max_requests_per_window: 1_200,
             time_zone: "UTC".to_owned(),
             pacing_window_ms: 60_000,
+            look_ms: 250,
         }
     }
 }

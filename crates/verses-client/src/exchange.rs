@@ -312,10 +312,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 errors: Vec::new(),
             };
             match &result.outcome {
-                SettledOutcome::Applied => self.run.summary.successful += 1,
-                SettledOutcome::Duplicate => {
-                    operation.is_duplicate = true;
+                SettledOutcome::Applied | SettledOutcome::Duplicate => {
+                    operation.is_duplicate = result.outcome == SettledOutcome::Duplicate;
                     self.run.summary.successful += 1;
+                    self.tell(&SyncEvent::OperationApplied {
+                        operation_id: result.id.clone(),
+                        local_ref: operation.local_id.clone(),
+                        kind: operation.operation.clone(),
+                        is_duplicate: operation.is_duplicate,
+                    });
                 }
                 SettledOutcome::Failed(failure) => {
                     operation.success = false;

@@ -8,6 +8,8 @@
 mod account;
 mod answer;
 mod background;
+#[cfg(target_arch = "wasm32")]
+mod browser;
 mod clock;
 mod config;
 mod error;
@@ -35,6 +37,8 @@ mod write;
 
 pub use account::{SignedIn, SignedOut};
 pub use background::Hints;
+#[cfg(target_arch = "wasm32")]
+pub use browser::{Browser, FetchTransport};
 pub use config::ClientConfig;
 pub use error::ClientError;
 #[cfg(not(target_arch = "wasm32"))]

@@ -40,6 +40,17 @@ pub enum SyncEvent {
         /// Bytes of its body on the wire.
         bytes_sent: u64,
     },
+    /// An operation is done: the server has applied it, now or before.
+    OperationApplied {
+        /// Its id.
+        operation_id: String,
+        /// What it was about: the local record.
+        local_ref: String,
+        /// Its kind.
+        kind: String,
+        /// Whether it had been applied before.
+        is_duplicate: bool,
+    },
     /// An operation went to the inbox.
     OperationFailed {
         /// Its id.

@@ -1,4 +1,4 @@
-//! What the client asks of the platform: the time, randomness, sleep. Native here; the browser has its own.
+//! What the client asks of the platform: the time, randomness, sleep. Native here; the browser is in `browser`.
 //!
 //! Everything that decides takes these through [`Platform`], so that a simulator can own them.
 
@@ -20,6 +20,11 @@ pub trait Platform: Clone + MaybeSendSync + 'static {
 
     /// Completes after `ms` milliseconds.
     fn sleep(&self, ms: u64) -> impl Future<Output = ()> + MaybeSend;
+
+    /// Completes after `ms` milliseconds, or before that when there may be something to do.
+    fn idle(&self, ms: u64) -> impl Future<Output = ()> + MaybeSend {
+        self.sleep(ms)
+    }
 }
 
 /// A new id: UUID version 7, so that ids made later sort later.

@@ -63,6 +63,11 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         &self.platform
     }
 
+    /// The transport.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
     /// The same service over another transport.
     pub fn with_transport<U: Transport>(&self, transport: U) -> DataService<S, U, P> {
         DataService {

@@ -46,6 +46,42 @@ pub struct StoredEvent {
     pub seq: Option<u64>,
 }
 
+/// Counts of one owner's cards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CardCounts {
+    /// Not archived.
+    pub active: u64,
+    /// Archived.
+    pub archived: u64,
+    /// Not archived, and due on the date asked about or before.
+    pub due: u64,
+    /// The first date after it on which cards are due, and how many.
+    pub next: Option<(Date, u64)>,
+}
+
+impl CardCounts {
+    /// Counts these cards.
+    pub fn of<'a>(cards: impl IntoIterator<Item = &'a Card>, today: Date) -> Self {
+        let mut counts = Self::default();
+        for card in cards {
+            if card.archived {
+                counts.archived += 1;
+                continue;
+            }
+            counts.active += 1;
+            let due = card.next_due_date;
+            counts.due += u64::from(due <= today);
+            counts.next = match counts.next {
+                next if due <= today => next,
+                Some((date, count)) if date == due => Some((date, count + 1)),
+                Some((date, count)) if date < due => Some((date, count)),
+                _ => Some((due, 1)),
+            };
+        }
+        counts
+    }
+}
+
 /// Names used in `meta`.
 pub mod meta_key {
     /// This device's id, a UUID.
@@ -131,6 +167,15 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
 
     /// Cards that are not archived and due on or before `date`, by (due date, verse id).
     fn due_cards(&self, owner: &str, date: Date) -> impl Future<Output = Result<Vec<Card>, StoreError>> + MaybeSend;
+
+    /// Counts of an owner's cards on `today`. Stores that can count without reading the cards do.
+    fn card_counts(
+        &self,
+        owner: &str,
+        today: Date,
+    ) -> impl Future<Output = Result<CardCounts, StoreError>> + MaybeSend {
+        async move { Ok(CardCounts::of(&self.cards(owner).await?, today)) }
+    }
 
     /// Cards of one phase that are not archived, by verse id.
     fn cards_by_phase(

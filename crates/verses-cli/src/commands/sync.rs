@@ -257,9 +257,12 @@ impl View {
                     self.say(&format!("request answered: {successful} applied{failed}, {size}, {time}"));
                 }
             }
+            SyncEvent::OperationApplied { .. } => {}
             SyncEvent::OperationFailed { operation_id, kind, message, .. } => {
                 self.say(&format!("failed: {kind} {operation_id}: {message}"));
             }
+            // The progress counts them.
+            SyncEvent::OperationApplied { .. } => {}
             SyncEvent::Pulled { changes } => {
                 if *changes > 0 && self.bars.is_none() {
                     self.say(&format!("fetched {}", count(*changes as u64, "change", "changes")));

@@ -1,0 +1,257 @@
+//! The board: how syncing stands, kept from what the driver tells, in the shape of the source's `BatchSyncProgress`.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use batchsync::{Event, FaultClass, NetworkQuality, Phase, Progress, WaitReason};
+use serde::{Deserialize, Serialize};
+use verses_client::{PROFILE_ENTITY, SyncEvent};
+use verses_core::VerseId;
+
+/// Requests that are shown.
+const MAX_REQUESTS: usize = 20;
+/// Outcomes that are shown.
+const MAX_RESULTS: usize = 100;
+
+/// How syncing stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncState {
+    phase: String,
+    reason: Option<String>,
+    until: Option<i64>,
+    total: u64,
+    successful: u64,
+    failed: u64,
+    blocked: u64,
+    pending: u64,
+    in_flight: u64,
+    bytes_done: u64,
+    bytes_total: u64,
+    per_second: Option<f64>,
+    eta_ms: Option<u64>,
+    quality: Option<String>,
+    round_trip_ms: Option<u64>,
+    batch_size: u32,
+    pub(crate) last_sync_at: Option<i64>,
+    trouble: Option<String>,
+    requests: VecDeque<SyncRequest>,
+    results: VecDeque<Outcome>,
+    pub(crate) leader: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SyncRequest {
+    id: String,
+    is_batch: bool,
+    operations: usize,
+    state: String,
+    successful: usize,
+    failed: usize,
+    elapsed_ms: Option<u64>,
+    bytes_sent: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    id: String,
+    kind: String,
+    about: String,
+    outcome: String,
+    message: Option<String>,
+    at: i64,
+}
+
+/// The state as it grows.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    pub(crate) state: SyncState,
+    /// Since when something was sent or fetched that is not noted in the store.
+    pub(crate) synced: Option<i64>,
+    /// Whether something was sent among it.
+    pub(crate) sent: bool,
+}
+
+impl Board {
+    /// Nobody is signed in: nothing is sent, and that is no trouble.
+    pub(crate) fn nobody(&mut self, waiting: u64, failed: u64, ended: bool) {
+        let state = &mut self.state;
+        state.phase = if ended { "signin" } else { "idle" }.to_owned();
+        state.reason = ended.then(|| "session".to_owned());
+        (state.until, state.eta_ms, state.in_flight) = (None, None, 0);
+        (state.pending, state.failed) = (waiting, failed);
+        state.total = state.successful + waiting + failed;
+        state.trouble = None;
+    }
+
+    pub(crate) fn trouble(&mut self, message: String) {
+        self.state.trouble = Some(message);
+    }
+
+    /// Takes in what the driver tells, at `now`.
+    pub(crate) fn take(&mut self, event: &SyncEvent, now: i64) {
+        match event {
+            SyncEvent::Progress(progress) => self.progress(progress),
+            SyncEvent::RequestStarted { request_id, operations, is_batch } => {
+                self.state.requests.push_front(SyncRequest {
+                    id: request_id.clone(),
+                    is_batch: *is_batch,
+                    operations: *operations,
+                    state: "sending".to_owned(),
+                    successful: 0,
+                    failed: 0,
+                    elapsed_ms: None,
+                    bytes_sent: 0,
+                });
+                self.state.requests.truncate(MAX_REQUESTS);
+            }
+            SyncEvent::RequestSent { request_id, sent, .. } => {
+                self.with_request(request_id, |request| request.bytes_sent = *sent);
+            }
+            SyncEvent::RequestEnded { request_id, successful, failed, elapsed_ms, bytes_sent } => {
+                self.with_request(request_id, |request| {
+                    request.state = "done".to_owned();
+                    (request.successful, request.failed) = (*successful, *failed);
+                    (request.elapsed_ms, request.bytes_sent) = (Some(*elapsed_ms), *bytes_sent);
+                });
+                self.state.round_trip_ms = Some(*elapsed_ms);
+                self.sent = true;
+                self.succeeded(now);
+            }
+            SyncEvent::OperationApplied { operation_id, local_ref, kind, is_duplicate } => {
+                let outcome = if *is_duplicate { "duplicate" } else { "applied" };
+                self.result(operation_id, kind, local_ref, outcome, None, now);
+            }
+            SyncEvent::OperationFailed { operation_id, local_ref, kind, message } => {
+                self.result(operation_id, kind, local_ref, "failed", Some(message.clone()), now);
+            }
+            SyncEvent::Pulled { .. } => self.succeeded(now),
+            SyncEvent::FetchFailed { message } => self.trouble(message.clone()),
+            SyncEvent::NotTheServer => self.trouble(
+                "Something else answered instead of the server. If this is a hotel or train network, open its sign-in page first."
+                    .to_owned(),
+            ),
+            SyncEvent::Engine(event) => self.engine(event),
+        }
+    }
+
+    fn succeeded(&mut self, now: i64) {
+        self.state.trouble = None;
+        self.state.last_sync_at = Some(now);
+        self.synced = Some(now);
+    }
+
+    fn with_request(&mut self, id: &str, change: impl FnOnce(&mut SyncRequest)) {
+        if let Some(request) = self.state.requests.iter_mut().find(|request| request.id == id) {
+            change(request);
+        }
+    }
+
+    fn result(&mut self, id: &str, kind: &str, local_ref: &str, outcome: &str, message: Option<String>, at: i64) {
+        self.state.results.retain(|known| known.id != id);
+        self.state.results.push_front(Outcome {
+            id: id.to_owned(),
+            kind: kind.to_owned(),
+            about: local_ref.to_owned(),
+            outcome: outcome.to_owned(),
+            message,
+            at,
+        });
+        self.state.results.truncate(MAX_RESULTS);
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let state = &mut self.state;
+        (state.total, state.successful, state.failed) = (progress.total, progress.successful, progress.failed);
+        (state.blocked, state.pending, state.in_flight) = (progress.blocked, progress.pending, progress.in_flight);
+        (state.bytes_done, state.bytes_total) = (progress.bytes_done, progress.bytes_total);
+        (state.per_second, state.eta_ms) = (progress.operations_per_second, progress.eta_ms);
+        let (phase, reason, until) = match progress.phase {
+            Phase::Idle => ("idle", None, None),
+            Phase::Waiting { until, reason } => ("waiting", Some(reason_name(reason)), until),
+            Phase::Sending => ("sending", None, None),
+            Phase::Offline { until } => ("offline", Some("offline"), until),
+            Phase::WaitingForSession => ("signin", Some("session"), None),
+            Phase::UpgradeRequired { until } => ("upgrade", Some("upgrade"), until),
+        };
+        state.phase = phase.to_owned();
+        state.reason = reason.map(str::to_owned);
+        state.until = until;
+    }
+
+    fn engine(&mut self, event: &Event) {
+        match event {
+            Event::RequestFailed { request_id, class, .. } => {
+                self.with_request(request_id, |request| request.state = "failed".to_owned());
+                self.trouble(fault_text(*class).to_owned());
+            }
+            Event::QualityChanged(quality) => self.quality(*quality),
+            Event::UpgradeRequired => {
+                self.trouble("The server needs a newer version of the app: reload the page. Nothing is lost.".to_owned());
+            }
+            Event::Reauthenticate { .. } => self.trouble("The session has ended: sign in again.".to_owned()),
+            Event::BatchEndpointLost { .. } => {
+                self.trouble("The server takes no batches just now: changes are sent one by one.".to_owned());
+            }
+            Event::BatchEndpointRestored | Event::CeilingLearned { .. } | Event::WentOffline | Event::CameOnline => {}
+        }
+    }
+
+    pub(crate) fn quality(&mut self, quality: NetworkQuality) {
+        let name = match quality {
+            NetworkQuality::Good => "good",
+            NetworkQuality::Fair => "fair",
+            NetworkQuality::Poor => "poor",
+        };
+        self.state.quality = Some(name.to_owned());
+    }
+
+    pub(crate) fn batch_size(&mut self, operations: u32) {
+        self.state.batch_size = operations;
+    }
+
+    /// Cards of outcomes that have no name yet.
+    pub(crate) fn nameless(&self) -> Vec<VerseId> {
+        self.state.results.iter().filter_map(|result| verse_of(&result.about)).collect()
+    }
+
+    /// Gives outcomes the name of what they are about.
+    pub(crate) fn name(&mut self, names: &BTreeMap<VerseId, String>) {
+        for result in &mut self.state.results {
+            if let Some(id) = verse_of(&result.about) {
+                result.about = names.get(&id).cloned().unwrap_or_else(|| "A passage".to_owned());
+            } else if result.about == PROFILE_ENTITY {
+                "Profile".clone_into(&mut result.about);
+            }
+        }
+    }
+}
+
+/// The verse of a local record ("card/0190…"); `None` for anything else, a name among it.
+fn verse_of(local_ref: &str) -> Option<VerseId> {
+    local_ref.strip_prefix("card/")?.parse().ok().map(VerseId)
+}
+
+fn reason_name(reason: WaitReason) -> &'static str {
+    match reason {
+        WaitReason::Idle => "idle",
+        WaitReason::Collecting => "collecting",
+        WaitReason::InFlight => "in_flight",
+        WaitReason::Backoff => "backoff",
+        WaitReason::RetryAfter => "retry_after",
+        WaitReason::Offline => "offline",
+        WaitReason::Session => "session",
+        WaitReason::Upgrade => "upgrade",
+    }
+}
+
+fn fault_text(class: FaultClass) -> &'static str {
+    match class {
+        FaultClass::Offline | FaultClass::Network => "The server could not be reached. It is tried again by itself.",
+        FaultClass::Auth | FaultClass::Session => "The session must be renewed first.",
+        FaultClass::Throttled => "The server asks to wait a little. It is tried again by itself.",
+        FaultClass::Storage => "This device could not save the answer. It is tried again by itself.",
+        _ => "The server could not do it just now. It is tried again by itself.",
+    }
+}

@@ -1,0 +1,291 @@
+//! Calls about cards: how things stand, what is due, one card, and what is done to it.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use verses_client::{DualWriteResult, CardWithVerse, Platform, Transport};
+use verses_core::display::typed_answer;
+use verses_core::{
+    CardEvent, CardEventKind, DEFAULT_TRANSLATION, OperationId, Phase, ReferenceDisplayMode, UnixMillis, VerseId, fold_step,
+};
+use verses_store::{CardCounts, LocalStore, StoredEvent};
+
+use crate::account::AccountView;
+use crate::app::App;
+use crate::wire::{CardView, DateText, EngineError, OfCard};
+
+/// Dates foretold for a card.
+const UPCOMING: usize = 6;
+/// Reviews read at once while days in a row are counted.
+const STREAK_PAGE: u32 = 400;
+
+/// How things stand.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Overview {
+    today: DateText,
+    due: u64,
+    total: u64,
+    archived: u64,
+    reviewed_today: u64,
+    day_streak: u32,
+    next: Option<Next>,
+    account: AccountView,
+    display_mode: ReferenceDisplayMode,
+    translation: String,
+    waiting: u64,
+    failed: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Next {
+    date: DateText,
+    count: u64,
+}
+
+/// A card with all that happened to it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CardDetail {
+    card: CardView,
+    history: Vec<HistoryEntry>,
+    upcoming: Vec<Upcoming>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HistoryEntry {
+    operation_id: String,
+    at: UnixMillis,
+    date: DateText,
+    kind: &'static str,
+    was_successful: Option<bool>,
+    seconds: Option<u32>,
+    phase: Option<Phase>,
+    synced: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Upcoming {
+    date: DateText,
+    phase: Phase,
+}
+
+/// Arguments of `review`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Review {
+    verse_id: VerseId,
+    was_successful: bool,
+    seconds: Option<u32>,
+}
+
+/// Arguments of `archive`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Archive {
+    verse_id: VerseId,
+    archived: bool,
+}
+
+/// Arguments of `setPhase`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SetPhase {
+    verse_id: VerseId,
+    phase: Phase,
+}
+
+/// Arguments of `score`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Typed {
+    text: String,
+    typed: String,
+}
+
+/// How close a typed answer comes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Score {
+    right: usize,
+    of: usize,
+    percent: usize,
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
+    pub(crate) async fn overview(&self) -> Result<Overview, EngineError> {
+        let service = self.service();
+        let owner = service.owner().await?;
+        let today = service.today(Some(&service.config().time_zone)).await?;
+        let profile = service.profile().await?;
+        let totals = service.queue_totals().await?;
+        let CardCounts { active, archived, due, next } = service.store().card_counts(&owner, today).await?;
+        let (reviewed_today, day_streak) = self.days_in_a_row(today).await?;
+        Ok(Overview {
+            today: DateText(today),
+            due,
+            total: active,
+            archived,
+            reviewed_today,
+            day_streak,
+            next: next.map(|(date, count)| Next { date: DateText(date), count }),
+            account: self.account_view().await?,
+            display_mode: profile.reference_display_mode.value.unwrap_or_default(),
+            translation: profile.preferred_translation.value.unwrap_or_else(|| DEFAULT_TRANSLATION.to_owned()),
+            waiting: totals.waiting,
+            failed: totals.failed,
+        })
+    }
+
+    /// Reviews of today, and how many days in a row have one; today needs none yet.
+    async fn days_in_a_row(&self, today: Date) -> Result<(u64, u32), EngineError> {
+        let mut limit = STREAK_PAGE;
+        loop {
+            let logs = self.service().review_logs(limit).await?;
+            let of_today = logs.iter().filter(|log| log.event.local_date == today).count() as u64;
+            let mut dates: Vec<Date> = logs.iter().map(|log| log.event.local_date).collect();
+            dates.sort_unstable();
+            dates.dedup();
+            let days = streak_until(today, &dates);
+            // The streak reaches the oldest review read: there may be more of it.
+            let all_read = logs.len() < limit as usize;
+            if all_read || (days as usize) < dates.len() {
+                return Ok((of_today, days));
+            }
+            limit = limit.saturating_mul(4);
+        }
+    }
+
+    pub(crate) async fn due(&self) -> Result<Vec<CardView>, EngineError> {
+        let service = self.service();
+        let today = service.today(Some(&service.config().time_zone)).await?;
+        Ok(service.due(today).await?.into_iter().map(|entry| CardView::new(entry, today)).collect())
+    }
+
+    pub(crate) async fn card(&self, of: OfCard) -> Result<Option<CardDetail>, EngineError> {
+        let service = self.service();
+        let Some(entry) = service.find(of.verse_id).await? else { return Ok(None) };
+        let today = service.today(Some(&service.config().time_zone)).await?;
+        let events = service.store().events(&service.owner().await?, of.verse_id).await?;
+        let upcoming = if entry.card.archived { Vec::new() } else { foretell(&entry, today) };
+        let history = events.into_iter().rev().map(HistoryEntry::from).collect();
+        Ok(Some(CardDetail { card: CardView::new(entry, today), history, upcoming }))
+    }
+
+    pub(crate) async fn review(&self, review: Review) -> Result<CardView, EngineError> {
+        let done = self.service().record_review(review.verse_id, review.was_successful, review.seconds).await?;
+        self.view_of(done).await
+    }
+
+    pub(crate) async fn archive(&self, archive: Archive) -> Result<CardView, EngineError> {
+        let done = self.service().archive(archive.verse_id, archive.archived).await?;
+        self.view_of(done).await
+    }
+
+    pub(crate) async fn set_phase(&self, set: SetPhase) -> Result<CardView, EngineError> {
+        let done = self.service().set_phase(set.verse_id, set.phase).await?;
+        self.view_of(done).await
+    }
+
+    pub(crate) fn score(typed: &Typed) -> Score {
+        let score = typed_answer(&typed.text, &typed.typed);
+        Score { right: score.right, of: score.of, percent: score.percent() }
+    }
+
+    async fn view_of(&self, done: DualWriteResult<CardWithVerse>) -> Result<CardView, EngineError> {
+        let service = self.service();
+        let today = service.today(Some(&service.config().time_zone)).await?;
+        let entry = done.local.or(done.existing);
+        let entry = entry.ok_or_else(|| EngineError::new("store", "the card just written is not there"))?;
+        Ok(CardView::new(entry, today))
+    }
+}
+
+/// Days in a row with a review, the last of them today or yesterday. `dates` rise, each once.
+pub(crate) fn streak_until(today: Date, dates: &[Date]) -> u32 {
+    let mut days = 0;
+    let mut expected = today;
+    for date in dates.iter().rev() {
+        if *date > today {
+            continue;
+        }
+        if days == 0 && *date != today {
+            // Nothing today yet does not end it.
+            expected = today.yesterday().unwrap_or(today);
+        }
+        if *date != expected {
+            break;
+        }
+        days += 1;
+        expected = date.yesterday().unwrap_or(*date);
+    }
+    days
+}
+
+/// The next dates of a card if every review succeeds: the fold itself, fed with reviews on the dates it names.
+fn foretell(entry: &CardWithVerse, today: Date) -> Vec<Upcoming> {
+    let mut card = entry.card.clone();
+    let mut upcoming = Vec::with_capacity(UPCOMING);
+    while upcoming.len() < UPCOMING {
+        let date = card.next_due_date.max(today);
+        upcoming.push(Upcoming { date: DateText(date), phase: card.current_phase });
+        let last = card.fold.last_event.clone();
+        let Ok(operation_id) = OperationId::new(format!("~{}", upcoming.len())) else { break };
+        let event = CardEvent {
+            operation_id,
+            verse_id: card.verse_id,
+            occurred_at: UnixMillis(last.occurred_at.0.saturating_add(1)),
+            local_date: date,
+            kind: CardEventKind::Reviewed { was_successful: true, review_time_seconds: None, slot: None },
+        };
+        card = fold_step(Some(card), &event);
+    }
+    upcoming
+}
+
+impl From<StoredEvent> for HistoryEntry {
+    fn from(stored: StoredEvent) -> Self {
+        let StoredEvent { event, seq } = stored;
+        let (kind, was_successful, seconds, phase) = match event.kind {
+            CardEventKind::Created => ("created", None, None, None),
+            CardEventKind::Reviewed { was_successful, review_time_seconds, .. } => {
+                ("reviewed", Some(was_successful), review_time_seconds, None)
+            }
+            CardEventKind::Archived => ("archived", None, None, None),
+            CardEventKind::Restored => ("restored", None, None, None),
+            CardEventKind::PhaseSet { phase, .. } => ("phaseSet", None, None, Some(phase)),
+        };
+        Self {
+            operation_id: event.operation_id.into_string(),
+            at: event.occurred_at,
+            date: DateText(event.local_date),
+            kind,
+            was_successful,
+            seconds,
+            phase,
+            synced: seq.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn days_in_a_row_end_with_a_day_left_out_and_wait_for_today() {
+        let day = |d: i8| date(2026, 3, d);
+        for (dates, days) in [
+            (vec![], 0),
+            (vec![10], 1),
+            (vec![9], 1),
+            (vec![8], 0),
+            (vec![8, 9, 10], 3),
+            (vec![6, 8, 9], 2),
+            (vec![9, 10, 11], 2),
+        ] {
+            let dates: Vec<Date> = dates.into_iter().map(day).collect();
+            assert_eq!(streak_until(day(10), &dates), days, "{dates:?}");
+        }
+    }
+}

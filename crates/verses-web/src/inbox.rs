@@ -1,0 +1,171 @@
+//! What waits and what failed: shown with reasons in plain words, tried again, mended, given up, written out.
+
+use std::collections::BTreeMap;
+
+use batchsync::{Explanation, FailureReason, OperationStatus};
+use serde::{Deserialize, Serialize};
+use verses_client::{Platform, Transport};
+use verses_core::{Operation, VerseId};
+use verses_store::{LocalStore, QueuedOperation};
+
+use crate::app::App;
+use crate::wire::EngineError;
+
+/// Operations that are explained one by one; those behind them wait for their turn.
+const MAX_EXPLAINED: usize = 200;
+
+/// Arguments of `queue`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Wanted {
+    failed_only: bool,
+    limit: u32,
+}
+
+/// Arguments of `retry` and `discard`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Ids {
+    ids: Vec<String>,
+}
+
+/// Arguments of `supplyText`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct OwnText {
+    id: String,
+    text: String,
+}
+
+/// How one operation stands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueueItem {
+    id: String,
+    kind: String,
+    about: String,
+    queued_at: i64,
+    retry_count: u32,
+    state: &'static str,
+    reason: Option<&'static str>,
+    why: String,
+    needs_text: bool,
+    bytes: u32,
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
+    pub(crate) async fn queue(&self, wanted: Wanted) -> Result<Vec<QueueItem>, EngineError> {
+        let service = self.service();
+        let owner = service.owner().await?;
+        let rows = service.store().queue_of(&owner, wanted.failed_only, wanted.limit).await?;
+        let ids: Vec<VerseId> = rows.iter().filter_map(|row| verse_of(&row.data)).collect();
+        let verses = service.store().verses_of(&owner, &ids).await?;
+        let names: BTreeMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
+        let asked: Vec<String> = rows.iter().take(MAX_EXPLAINED).map(|row| row.meta.id.clone()).collect();
+        let explained = service.explain_queue(&asked).await?;
+        let abouts: BTreeMap<String, String> =
+            rows.iter().map(|row| (row.meta.id.clone(), about(&row.data, &names))).collect();
+        Ok(rows.iter().map(|row| item(row, &abouts, explained.get(&row.meta.id))).collect())
+    }
+
+    pub(crate) async fn retry(&self, wanted: Ids) -> Result<usize, EngineError> {
+        let retried = self.service().retry_failed(&wanted.ids).await?;
+        self.hints.borrow().flush();
+        Ok(retried)
+    }
+
+    pub(crate) async fn discard(&self, wanted: Ids) -> Result<usize, EngineError> {
+        Ok(self.service().discard(&wanted.ids).await?)
+    }
+
+    pub(crate) async fn supply_text(&self, own: OwnText) -> Result<(), EngineError> {
+        Ok(self.service().supply_text(&own.id, &own.text).await?)
+    }
+
+    /// One line of JSON for each operation, of every owner: the form of `verses queue export`.
+    pub(crate) async fn export_queue(&self) -> Result<String, EngineError> {
+        let service = self.service();
+        let mut lines = String::new();
+        for (owner, _) in service.store().queue_owners().await? {
+            for row in service.store().queue_of(&owner, false, u32::MAX).await? {
+                let line = serde_json::to_string(&row).map_err(|e| EngineError::new("unreadable", e.to_string()))?;
+                lines.push_str(&line);
+                lines.push('\n');
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// The verse an operation is about, unless it names it in words.
+pub(crate) fn verse_of(operation: &Operation) -> Option<VerseId> {
+    match operation {
+        Operation::CreateVerse(_) | Operation::UpdateProfile(_) => None,
+        Operation::RecordReview(o) => Some(o.verse_id),
+        Operation::ArchiveVerse(o) | Operation::RestoreVerse(o) => Some(o.verse_id),
+        Operation::SetPhase(o) => Some(o.verse_id),
+    }
+}
+
+fn about(operation: &Operation, names: &BTreeMap<VerseId, String>) -> String {
+    match operation {
+        Operation::CreateVerse(create) => create.reference.clone(),
+        Operation::UpdateProfile(_) => "Profile".to_owned(),
+        other => verse_of(other).and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "A passage".to_owned()),
+    }
+}
+
+fn item(row: &QueuedOperation, abouts: &BTreeMap<String, String>, explanation: Option<&Explanation>) -> QueueItem {
+    let name = |id: &str| abouts.get(id).cloned().unwrap_or_else(|| "an earlier change".to_owned());
+    let (state, reason, why) = match &row.meta.status {
+        OperationStatus::Failed(failure) => {
+            let why = match &failure.reason {
+                FailureReason::Blocked { parent } => {
+                    format!("Waits for {}, which could not be saved on the server.", name(parent))
+                }
+                FailureReason::TooLarge => "Too large to be sent.".to_owned(),
+                FailureReason::Expired => "Waited too long without reaching the server.".to_owned(),
+                _ => failure.message.clone(),
+            };
+            ("failed", Some(reason_name(&failure.reason)), why)
+        }
+        OperationStatus::Processing { .. } => ("sending", None, "On its way.".to_owned()),
+        OperationStatus::Pending => ("waiting", None, why_waiting(explanation, name)),
+    };
+    let is_creation = matches!(&row.data, Operation::CreateVerse(create) if create.text.is_none());
+    QueueItem {
+        id: row.meta.id.clone(),
+        kind: row.meta.kind.clone(),
+        about: name(&row.meta.id),
+        queued_at: row.meta.queued_at,
+        retry_count: row.meta.retry_count,
+        state,
+        reason,
+        why,
+        needs_text: is_creation && reason == Some("rejected"),
+        bytes: row.meta.payload_bytes,
+    }
+}
+
+fn why_waiting(explanation: Option<&Explanation>, name: impl Fn(&str) -> String) -> String {
+    match explanation {
+        Some(Explanation::WaitsFor { parent }) => format!("Waits until {} is saved.", name(parent)),
+        Some(Explanation::Behind { .. }) => "Waits for an earlier change of the same passage.".to_owned(),
+        Some(Explanation::OwnBackoff { .. }) => "Did not work just now; it is tried again soon.".to_owned(),
+        Some(Explanation::NoSession) => "Waits until you sign in.".to_owned(),
+        Some(Explanation::SessionRefused) => "Waits until you sign in again.".to_owned(),
+        Some(Explanation::OtherOwner { .. }) => "Belongs to another account.".to_owned(),
+        Some(Explanation::Collecting { .. }) => "Waits a moment for others to travel with.".to_owned(),
+        Some(Explanation::QueueWaits { .. }) => "Waits for the network or the server.".to_owned(),
+        _ => "Waits to be sent.".to_owned(),
+    }
+}
+
+fn reason_name(reason: &FailureReason) -> &'static str {
+    match reason {
+        FailureReason::Rejected => "rejected",
+        FailureReason::Blocked { .. } => "blocked",
+        FailureReason::TooLarge => "too_large",
+        FailureReason::Expired => "expired",
+        FailureReason::RetriesExhausted => "retries_exhausted",
+        FailureReason::Forbidden => "forbidden",
+    }
+}

@@ -1,0 +1,198 @@
+//! Leading: the one tab that syncs runs the client's loop here, starts it anew when the account or the settings change, and
+//! keeps the board. Who leads is decided outside, by a lock of the browser.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use batchsync::NetworkHint;
+use serde::{Deserialize, Serialize};
+use verses_client::{ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport};
+use verses_core::VerseId;
+use verses_store::{LocalStore, StoreChange};
+
+use crate::app::App;
+use crate::board::{Board, SyncState};
+use crate::wire::{EngineError, Event};
+
+/// Name in `meta` of when something was last sent or fetched.
+const LAST_SYNC_AT: &str = "last_sync_at";
+/// How old what `meta` says may become while nothing is sent, milliseconds.
+const LAST_SYNC_NOTED_MS: i64 = 10 * 60_000;
+/// How long the loop rests when there is nobody to sync for, unless it is woken, milliseconds.
+const REST_MS: u64 = 10 * 60_000;
+/// How long the loop rests after a fault of the store, milliseconds.
+const FAULT_REST_MS: u64 = 5_000;
+
+/// What happened outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "hint", rename_all = "camelCase")]
+pub enum Hint {
+    /// There is a network again.
+    Online,
+    /// There is none.
+    Offline,
+    /// The page is looked at again.
+    Foreground,
+    /// The user asks to sync now.
+    SyncNow,
+    /// The server has something new.
+    Poke,
+    /// The browser says what kind of network it is.
+    #[serde(rename_all = "camelCase")]
+    Network {
+        /// Round trip, milliseconds.
+        rtt_ms: Option<u64>,
+        /// Bits a second.
+        bandwidth_bps: Option<u64>,
+        /// Whether the user asks to spare data.
+        #[serde(default)]
+        save_data: bool,
+    },
+    /// Somebody wrote to the store: look at it.
+    Changed,
+}
+
+/// What one run of syncing did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunReport {
+    /// Operations applied.
+    pub successful: u64,
+    /// Operations that went to the inbox.
+    pub failed: u64,
+    /// Whether nothing that could be sent is left.
+    pub done: bool,
+}
+
+pub(crate) fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
+    board.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
+    /// Says what happened outside.
+    pub fn hint(&self, hint: Hint) {
+        let hints = self.hints.borrow();
+        match hint {
+            Hint::Online => hints.online(),
+            Hint::Offline => hints.offline(),
+            Hint::Foreground => hints.foregrounded(),
+            Hint::SyncNow => {
+                hints.flush();
+                hints.fetch();
+            }
+            Hint::Poke => hints.fetch(),
+            Hint::Network { rtt_ms, bandwidth_bps, save_data } => {
+                hints.network(NetworkHint { quality: None, rtt_ms, bandwidth_bps, save_data });
+            }
+            Hint::Changed => {}
+        }
+    }
+
+    pub(crate) fn sync_now(&self) {
+        self.hint(Hint::SyncNow);
+    }
+
+    /// How syncing stands. Outcomes get their names here, for the driver tells of records only.
+    pub(crate) async fn sync_state(&self) -> Result<SyncState, EngineError> {
+        let service = self.service();
+        let owner = service.owner().await?;
+        let nameless = lock(&self.board).nameless();
+        let verses = service.store().verses_of(&owner, &nameless).await?;
+        let names: BTreeMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
+        let totals = service.queue_totals().await?;
+        let session = service.session().await?;
+        let mut board = lock(&self.board);
+        board.name(&names);
+        let is_usable = session.as_ref().is_some_and(Session::is_usable);
+        if !is_usable || !board.state.leader {
+            board.nobody(totals.waiting, totals.failed, session.is_some() && !is_usable);
+        }
+        Ok(board.state.clone())
+    }
+
+    pub(crate) async fn remember_last_sync(&self) -> Result<(), EngineError> {
+        let noted = self.service().store().meta(LAST_SYNC_AT).await?;
+        lock(&self.board).state.last_sync_at = noted.and_then(|text| text.parse().ok());
+        Ok(())
+    }
+
+    /// Notes when something was last sent or fetched: at once after sending, now and then after fetching.
+    async fn note_last_sync(&self) -> Result<(), EngineError> {
+        let (at, sent) = {
+            let mut board = lock(&self.board);
+            (board.synced.take(), std::mem::take(&mut board.sent))
+        };
+        let Some(at) = at else { return Ok(()) };
+        let service = self.service();
+        let noted: i64 = service.store().meta(LAST_SYNC_AT).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        if sent || at.saturating_sub(noted) > LAST_SYNC_NOTED_MS {
+            let change = StoreChange::PutMeta { key: LAST_SYNC_AT.to_owned(), value: at.to_string() };
+            service.store().commit(None, vec![change]).await?;
+        }
+        Ok(())
+    }
+
+    /// Syncs for as long as this tab leads: never ends.
+    pub async fn lead(&self) {
+        lock(&self.board).state.leader = true;
+        loop {
+            let rest = match self.lead_once().await {
+                Ok(()) => 0,
+                Err(ClientError::SignInNeeded) => REST_MS,
+                Err(error) => {
+                    lock(&self.board).trouble(EngineError::from(error).message);
+                    FAULT_REST_MS
+                }
+            };
+            (self.tell)(&Event::SyncChanged);
+            let platform = self.service().platform().clone();
+            platform.idle(rest).await;
+        }
+    }
+
+    async fn lead_once(&self) -> Result<(), ClientError> {
+        // Settings that cannot be read are the defaults: they must not keep work from being sent.
+        drop(self.take_settings().await);
+        let service = self.service();
+        if !service.session().await?.as_ref().is_some_and(Session::is_usable) {
+            return Err(ClientError::SignInNeeded);
+        }
+        let hints = Hints::default();
+        *self.hints.borrow_mut() = hints.clone();
+        let mut engine = SyncEngine::open(service).await?.observed(self.observer());
+        lock(&self.board).quality(engine.engine().quality());
+        lock(&self.board).batch_size(engine.engine().config().max_batch_size);
+        engine.watch(&hints, self.fetch_interval_ms()).await
+    }
+
+    fn observer(&self) -> Observer {
+        let (board, tell, platform) = (Arc::clone(&self.board), Arc::clone(&self.tell), self.service().platform().clone());
+        Arc::new(move |event: &SyncEvent| {
+            lock(&board).take(event, platform.now_ms());
+            tell(&Event::SyncChanged);
+        })
+    }
+
+    /// Takes note of what another context wrote. Settings that changed make the loop start anew.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn store_changed(&self) -> Result<(), EngineError> {
+        self.note_last_sync().await?;
+        if self.settings_changed().await? {
+            self.hints.borrow().stop();
+        }
+        Ok(())
+    }
+
+    /// Sends and fetches once, without waiting: for the service worker, which has no time.
+    ///
+    /// # Errors
+    /// `sign_in_needed`; errors of network and store.
+    pub async fn sync_once(&self) -> Result<RunReport, EngineError> {
+        let mut engine = SyncEngine::open(self.service()).await?.observed(self.observer());
+        let (result, drained) = engine.sync(SyncOptions { patience_ms: 0 }).await?;
+        self.note_last_sync().await?;
+        let summary = result.to_remote.summary;
+        Ok(RunReport { successful: summary.successful, failed: summary.failed, done: drained == Drained::Empty })
+    }
+}

@@ -1,0 +1,210 @@
+//! The library: all cards of the owner, searched, filtered and sorted. They are read once for each state of the store and kept,
+//! so that scrolling and typing do not read ten thousand rows again.
+
+use std::rc::Rc;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use verses_client::{CardWithVerse, Platform, Transport};
+use verses_core::{Phase, VerseId, reviews_needed};
+use verses_store::{LocalStore, Revision};
+
+use crate::app::App;
+use crate::wire::{DateText, EngineError};
+
+/// Characters of the words that a row shows.
+const EXCERPT_CHARS: usize = 140;
+/// Rows given at once, at most.
+const MAX_ROWS: usize = 500;
+
+/// All cards at one state of the store.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    revision: Revision,
+    owner: String,
+    pub(crate) cards: Vec<CardWithVerse>,
+    /// What is searched in, by card: reference, translation and words in lower case.
+    haystacks: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Show {
+    Active,
+    Due,
+    Archived,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Sort {
+    Due,
+    Reference,
+    Added,
+    Streak,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PhaseFilter {
+    All,
+    Daily,
+    Weekly,
+    Biweekly,
+    Monthly,
+}
+
+impl PhaseFilter {
+    fn takes(&self, phase: Phase) -> bool {
+        match self {
+            Self::All => true,
+            Self::Daily => phase == Phase::Daily,
+            Self::Weekly => phase == Phase::Weekly,
+            Self::Biweekly => phase == Phase::Biweekly,
+            Self::Monthly => phase == Phase::Monthly,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Filter {
+    search: String,
+    phase: PhaseFilter,
+    show: Show,
+    sort: Sort,
+}
+
+/// Arguments of `library`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Wanted {
+    filter: Filter,
+    offset: usize,
+    limit: usize,
+}
+
+/// A window of the listing.
+#[derive(Debug, Serialize)]
+pub(crate) struct LibraryPage {
+    total: usize,
+    offset: usize,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    verse_id: VerseId,
+    reference: String,
+    translation: String,
+    excerpt: String,
+    phase: Phase,
+    progress: u32,
+    needed: Option<u32>,
+    streak: u32,
+    next_due: DateText,
+    is_due: bool,
+    archived: bool,
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
+    pub(crate) async fn library(&self, wanted: Wanted) -> Result<LibraryPage, EngineError> {
+        let service = self.service();
+        let today = service.today(Some(&service.config().time_zone)).await?;
+        let shelf = self.shelf().await?;
+        let found = shelf.find(&wanted.filter, today);
+        let total = found.len();
+        let window = found.into_iter().skip(wanted.offset).take(wanted.limit.min(MAX_ROWS));
+        let rows = window.filter_map(|at| shelf.cards.get(at)).map(|entry| Row::new(entry, today)).collect();
+        Ok(LibraryPage { total, offset: wanted.offset, rows })
+    }
+
+    /// All cards as they are now.
+    pub(crate) async fn shelf(&self) -> Result<Rc<Shelf>, EngineError> {
+        let service = self.service();
+        let revision = service.store().revision().await?;
+        let owner = service.owner().await?;
+        let kept = self.shelf.borrow().clone();
+        if let Some(shelf) = kept.filter(|shelf| shelf.revision == revision && shelf.owner == owner) {
+            return Ok(shelf);
+        }
+        let cards = service.library().await?;
+        let haystacks = cards.iter().map(haystack).collect();
+        let shelf = Rc::new(Shelf { revision, owner, cards, haystacks });
+        *self.shelf.borrow_mut() = Some(Rc::clone(&shelf));
+        Ok(shelf)
+    }
+}
+
+fn haystack(entry: &CardWithVerse) -> String {
+    let Some(verse) = &entry.verse else { return String::new() };
+    format!("{} {} {}", verse.reference, verse.translation, verse.text).to_lowercase()
+}
+
+impl Shelf {
+    /// Places of the cards that the filter takes, in order.
+    fn find(&self, filter: &Filter, today: Date) -> Vec<usize> {
+        let search = filter.search.to_lowercase();
+        let words: Vec<&str> = search.split_whitespace().collect();
+        let takes = |entry: &CardWithVerse, haystack: &str| {
+            let card = &entry.card;
+            let shown = match filter.show {
+                Show::Active => !card.archived,
+                Show::Due => !card.archived && card.next_due_date <= today,
+                Show::Archived => card.archived,
+            };
+            shown && filter.phase.takes(card.current_phase) && words.iter().all(|word| haystack.contains(word))
+        };
+        let both = self.cards.iter().zip(&self.haystacks).enumerate();
+        let mut found: Vec<usize> =
+            both.filter(|(_, (entry, haystack))| takes(entry, haystack)).map(|(at, _)| at).collect();
+        match filter.sort {
+            Sort::Due => found.sort_by_key(|at| (self.cards[*at].card.next_due_date, *at)),
+            Sort::Added => found.sort_by_key(|at| (std::cmp::Reverse(self.cards[*at].card.created_at), *at)),
+            Sort::Streak => found.sort_by_key(|at| (std::cmp::Reverse(self.cards[*at].card.current_streak), *at)),
+            Sort::Reference => found.sort_by_cached_key(|at| place_in_bible(&self.cards[*at])),
+        }
+        found
+    }
+}
+
+/// Order of the Bible; texts of the user's own come after it, by their titles.
+fn place_in_bible(entry: &CardWithVerse) -> (bool, u32, String) {
+    let reference = entry.verse.as_ref().map_or("", |verse| verse.reference.as_str());
+    match verses_core::parse_passage(reference).ok().and_then(|passage| passage.verses().next()) {
+        Some(place) => {
+            let book = u32::try_from(verses_core::Book::all().take_while(|b| *b != place.book).count()).unwrap_or(0);
+            (false, (book << 16) | (u32::from(place.chapter) << 8) | u32::from(place.verse), String::new())
+        }
+        None => (true, 0, reference.to_lowercase()),
+    }
+}
+
+impl Row {
+    fn new(entry: &CardWithVerse, today: Date) -> Self {
+        let card = &entry.card;
+        let (reference, translation, excerpt) = match &entry.verse {
+            Some(verse) => (verse.reference.clone(), verse.translation.clone(), excerpt(&verse.text)),
+            None => (card.verse_id.to_string(), String::new(), String::new()),
+        };
+        Self {
+            verse_id: card.verse_id,
+            reference,
+            translation,
+            excerpt,
+            phase: card.current_phase,
+            progress: card.phase_progress_count,
+            needed: reviews_needed(card.current_phase),
+            streak: card.current_streak,
+            next_due: DateText(card.next_due_date),
+            is_due: !card.archived && card.next_due_date <= today,
+            archived: card.archived,
+        }
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARS) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,172 @@
+//! Progress over time: reviews by day, cards by phase now and at the end of past weeks, what is to come.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use jiff::{Span, ToSpan};
+use serde::{Deserialize, Serialize};
+use verses_client::{Platform, Transport};
+use verses_core::{Card, CardEventKind, Phase, VerseId, fold_step};
+use verses_store::{LocalStore, StoredEvent};
+
+use crate::app::App;
+use crate::cards::streak_until;
+use crate::wire::{DateText, EngineError};
+
+/// Days foretold.
+const FORECAST_DAYS: i32 = 14;
+/// Weeks looked back on.
+const WEEKS: i32 = 12;
+
+/// Arguments of `statistics`: the first date of the calendar.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Since {
+    from: Date,
+}
+
+/// Progress over time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Statistics {
+    calendar: Vec<Day>,
+    phases: Phases,
+    forecast: Vec<Forecast>,
+    history: Vec<Week>,
+    reviews: u64,
+    successful: u64,
+    best_day_streak: u32,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Day {
+    date: DateText,
+    reviews: u64,
+    successful: u64,
+}
+
+/// Cards by phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+struct Phases {
+    daily: u64,
+    weekly: u64,
+    biweekly: u64,
+    monthly: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Forecast {
+    date: DateText,
+    due: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Week {
+    date: DateText,
+    phases: Phases,
+}
+
+impl Phases {
+    fn count(&mut self, phase: Phase) {
+        match phase {
+            Phase::Daily => self.daily += 1,
+            Phase::Weekly => self.weekly += 1,
+            Phase::Biweekly => self.biweekly += 1,
+            Phase::Monthly => self.monthly += 1,
+        }
+    }
+}
+
+impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
+    pub(crate) async fn statistics(&self, since: Since) -> Result<Statistics, EngineError> {
+        let service = self.service();
+        let owner = service.owner().await?;
+        let today = service.today(Some(&service.config().time_zone)).await?;
+        let cards = service.store().cards(&owner).await?;
+        let ids: Vec<VerseId> = cards.iter().map(|card| card.verse_id).collect();
+        let events = service.store().events_of(&owner, &ids).await?;
+        let days = days_of(&events);
+        let mut phases = Phases::default();
+        for card in cards.iter().filter(|card| !card.archived) {
+            phases.count(card.current_phase);
+        }
+        let dates: Vec<Date> = days.keys().copied().collect();
+        Ok(Statistics {
+            reviews: days.values().map(|day| day.reviews).sum(),
+            successful: days.values().map(|day| day.successful).sum(),
+            best_day_streak: longest_run(&dates).max(streak_until(today, &dates)),
+            calendar: days.range(since.from..).map(|(_, day)| *day).collect(),
+            phases,
+            forecast: forecast(&cards, today),
+            history: history(&events, today),
+        })
+    }
+}
+
+fn days_of(events: &[StoredEvent]) -> BTreeMap<Date, Day> {
+    let mut days = BTreeMap::new();
+    for stored in events {
+        if let CardEventKind::Reviewed { was_successful, .. } = stored.event.kind {
+            let date = stored.event.local_date;
+            let day = days.entry(date).or_insert(Day { date: DateText(date), reviews: 0, successful: 0 });
+            day.reviews += 1;
+            day.successful += u64::from(was_successful);
+        }
+    }
+    days
+}
+
+/// The most days in a row. `dates` rise, each once.
+fn longest_run(dates: &[Date]) -> u32 {
+    let (mut longest, mut run, mut last) = (0, 0, None::<Date>);
+    for date in dates {
+        let follows = last.and_then(|last| last.tomorrow().ok()) == Some(*date);
+        run = if follows { run + 1 } else { 1 };
+        longest = longest.max(run);
+        last = Some(*date);
+    }
+    longest
+}
+
+/// What is due on each of the next dates, today first; what is overdue counts today.
+fn forecast(cards: &[Card], today: Date) -> Vec<Forecast> {
+    let dates = (0..FORECAST_DAYS).filter_map(|days| today.checked_add(days.days()).ok());
+    let due_on = |date: Date| {
+        cards.iter().filter(|card| !card.archived && card.next_due_date.max(today) == date).count() as u64
+    };
+    dates.map(|date| Forecast { date: DateText(date), due: due_on(date) }).collect()
+}
+
+/// Cards by phase at the end of each of the last weeks, oldest first. Events come by card, in the order of the fold.
+fn history(events: &[StoredEvent], today: Date) -> Vec<Week> {
+    let ends: Vec<Date> =
+        (0..WEEKS).rev().filter_map(|weeks| today.checked_sub(Span::new().weeks(weeks)).ok()).collect();
+    let mut weeks = vec![Phases::default(); ends.len()];
+    for events in events.chunk_by(|a, b| a.event.verse_id == b.event.verse_id) {
+        let mut events = events.iter().peekable();
+        let mut card: Option<Card> = None;
+        for (end, phases) in ends.iter().zip(&mut weeks) {
+            while let Some(stored) = events.next_if(|stored| stored.event.local_date <= *end) {
+                card = Some(fold_step(card, &stored.event));
+            }
+            if let Some(card) = card.as_ref().filter(|card| !card.archived) {
+                phases.count(card.current_phase);
+            }
+        }
+    }
+    ends.into_iter().zip(weeks).map(|(end, phases)| Week { date: DateText(end), phases }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_run_of_days_is_found() {
+        let days = |days: &[i8]| -> Vec<Date> { days.iter().map(|d| date(2026, 5, *d)).collect() };
+        for (dates, longest) in [(&[][..], 0), (&[3], 1), (&[1, 2, 4, 5, 6, 9], 3), (&[1, 3, 5], 1)] {
+            assert_eq!(longest_run(&days(dates)), longest, "{dates:?}");
+        }
+    }
+}
