@@ -75,7 +75,7 @@ export function Banners() {
     return () => clearTimeout(timer);
   }, [isOnline]);
   return (
-    <div class="banners">
+    <aside class="banners" aria-label="Notices">
       <div role="status" class="stack tight">
         {toasts.value.map((it) => (
           <div key={it.id} class={`toast ${it.tone}`}>
@@ -96,6 +96,6 @@ export function Banners() {
         ))}
       </div>
       <Prompt />
-    </div>
+    </aside>
   );
 }

@@ -36,6 +36,8 @@ export function Dialog({ open, title, children, actions, onClose }: DialogProps)
         event.preventDefault();
         onClose();
       }}
+      // Browsers may close it without asking, when Escape is pressed again.
+      onClose={() => open && onClose()}
       onClick={(event) => {
         const dialog = element.current;
         if (!dialog || event.target !== dialog) return;
