@@ -135,9 +135,10 @@ function add(verses: Calls["add"][0]["verses"]): AddResult[] {
   return results;
 }
 
+const whole = new Set<string>();
 const text = (translation: string) => ({
   translation, title: translation === "KJV" ? "King James Version" : "World English Bible", licence: "Public domain", pieces: 66,
-  have: translation === "KJV" ? (scenario.offline ? 41 : 66) : 12, bytes: 1_480_000, loading: translation === "WEB" && scenario.sending === true,
+  have: whole.has(translation) ? 66 : translation === "KJV" ? (scenario.offline ? 41 : 66) : 12, bytes: 1_480_000, loading: translation === "WEB" && scenario.sending === true,
 });
 const storage = () => ({ usage: 4_200_000, quota: 2_000_000_000, persisted: false });
 const settings = () => ({
@@ -238,7 +239,11 @@ const answers: Answers = {
   }),
   statistics: ({ from }) => makeStatistics(cards, from),
   texts: () => [text("KJV"), text("WEB")],
-  loadTexts: ({ translation }) => ({ ...text(translation), have: 66 }),
+  loadTexts: ({ translation }) => {
+    whole.add(translation);
+    tell({ event: "texts", state: { ...text(translation), have: 40, loading: true } });
+    return text(translation);
+  },
   storage,
   persist: () => ({ ...storage(), persisted: true }),
 };

@@ -52,6 +52,9 @@ const SYNC = [
   } },
   { name: "tried", path: "sync", scenario: "failed", run: (page) => press(page, "Try all again") },
   { name: "results", path: "sync", scenario: "sending", run: (page) => page.getByRole("button", { name: "Each change" }).click() },
+  { name: "told", path: "sync", scenario: "partial", run: () => undefined },
+  { name: "told", path: "sync", scenario: "paused", run: () => undefined },
+  { name: "told", path: "sync", scenario: "upgrade", run: () => undefined },
   { name: "kept", path: "sync", scenario: "user", run: (page) => press(page, "Keep my data") },
 ];
 
@@ -77,6 +80,10 @@ const SETTINGS = [
     await press(page, "Sign out");
     await page.getByRole("radio", { name: "Remove them" }).check();
   } },
+  { name: "fetched", path: "settings", scenario: "user", run: async (page) => {
+    await page.getByRole("button", { name: "Fetch the rest" }).click();
+    await page.getByText("is ready for offline use").waitFor();
+  } },
   { name: "delete", path: "settings", scenario: "user", run: async (page) => {
     await press(page, "Delete account");
     await press(page, "Delete for good");
@@ -97,7 +104,7 @@ export const STEPS = [
   { name: "letters", path: "today", scenario: "due", run: mode("Letters") },
   { name: "hide", path: "today", scenario: "due", run: async (page) => {
     await mode("Hide")(page);
-    await page.getByRole("button", { name: "Hide more" }).click();
+    await page.getByRole("button", { name: "More gaps" }).click();
   } },
   { name: "type", path: "today", scenario: "due", run: async (page) => {
     await mode("Type")(page);

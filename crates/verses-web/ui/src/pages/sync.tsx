@@ -2,7 +2,7 @@
 
 import { type Query, useQuery } from "../query";
 import { overview, syncState } from "../state";
-import { PageHead, Skeleton } from "../ui/display";
+import { ErrorState, PageHead, Skeleton } from "../ui/display";
 import { BatchSyncProgress } from "./sync/BatchSyncProgress";
 import { Network, Storage } from "./sync/device";
 import { Inbox } from "./sync/inbox";
@@ -16,7 +16,8 @@ const MAX_WAITING = 300;
 const isSettled = (query: Query<unknown>): boolean => query.data !== undefined || query.error !== null;
 
 export default function SyncPage() {
-  const state = syncState.value;
+  const asked = useQuery("syncState", {}, { live: false });
+  const state = syncState.value ?? asked.data;
   const seen = overview.value;
   const failed = useQuery("queue", { failedOnly: true, limit: MAX_FAILED });
   const waiting = useQuery("queue", { failedOnly: false, limit: MAX_WAITING });
@@ -25,7 +26,8 @@ export default function SyncPage() {
   return (
     <>
       <PageHead title="Sync" />
-      {!state || !seen ? (
+      {!state && asked.error && <ErrorState title="The state of syncing could not be read" error={asked.error} onRetry={asked.reload} />}
+      {!state || !seen ? !asked.error && (
         <div class="stack" aria-busy="true">
           <p class="unseen" role="status">Loading</p>
           <Skeleton height="14rem" />

@@ -1,6 +1,6 @@
 // The situations of the test double, chosen by ?scenario=.
 
-import type { Account } from "../../src/engine/api";
+import type { Account, SyncState } from "../../src/engine/api";
 
 export interface Scenario {
   cards: number;
@@ -11,6 +11,8 @@ export interface Scenario {
   account: Account;
   offline?: boolean;
   sending?: boolean;
+  /** What syncing tells otherwise. */
+  sync?: Partial<SyncState>;
   /** Every call but `overview` fails. */
   failing?: boolean;
   /** No call but `overview` is ever answered. */
@@ -41,6 +43,9 @@ export const SCENARIOS: Record<string, Scenario> = {
   user: { ...base, due: 1 },
   ended: { ...base, due: 6, waiting: 7, account: { ...USER, signedIn: false } },
   sending: { ...base, due: 2, waiting: 160, sending: true },
+  partial: { ...base, failed: 2, sync: { total: 10, successful: 8 } },
+  paused: { ...base, waiting: 31, sync: { reason: "retry_after", quality: "poor", leader: false, batchSize: 4, roundTripMs: 2900, requests: [], results: [], lastSyncAt: null } },
+  upgrade: { ...base, waiting: 2, sync: { phase: "upgrade", reason: "upgrade", until: null, trouble: "The server needs a newer version of the app: reload the page. Nothing is lost." } },
 };
 
 export function chosenScenario(): Scenario {

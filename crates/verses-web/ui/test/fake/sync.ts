@@ -73,5 +73,6 @@ export function makeSync(scenario: Scenario): SyncState {
       at: NOW - n * 700,
     })),
     leader: true,
+    ...scenario.sync,
   };
 }

@@ -1,7 +1,7 @@
 // From what was understood to what is added, and what then stays in the field.
 
 import type { AddResult, NewVerse, ParsedEntry } from "../../engine/api";
-import { call } from "../../engine/client";
+import { asCallError, call } from "../../engine/client";
 
 /** So many at a time: the page can tell how far it is, and what is done stays done. */
 const CHUNK = 100;
@@ -27,12 +27,18 @@ export function needsLook({ passage, error }: ParsedEntry): boolean {
   return error !== null || passage?.tooLong === true;
 }
 
-/** Adds in pieces. What an exception ends is told as failed, so that nothing is lost from sight. */
+/** Adds in pieces. When a later piece throws, what comes from there on is told as failed: what went before is added. */
 export async function addInPieces(verses: NewVerse[], onProgress: (done: number) => void): Promise<AddResult[]> {
   const results: AddResult[] = [];
   for (let from = 0; from < verses.length; from += CHUNK) {
     onProgress(from);
-    results.push(...(await call("add", { verses: verses.slice(from, from + CHUNK) })));
+    try {
+      results.push(...(await call("add", { verses: verses.slice(from, from + CHUNK) })));
+    } catch (thrown) {
+      if (from === 0) throw thrown;
+      const error = asCallError(thrown);
+      return [...results, ...verses.slice(from).map(({ reference }) => ({ reference, outcome: "failed" as const, card: null, error }))];
+    }
   }
   return results;
 }

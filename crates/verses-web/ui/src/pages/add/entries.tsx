@@ -7,7 +7,7 @@ import { Button } from "../../ui/controls";
 import { Badge } from "../../ui/display";
 import { Icon } from "../../ui/icons";
 import { useMore } from "../sync/lists";
-import { needsLook } from "./adding";
+import { isAddable, needsLook } from "./adding";
 
 /** So many are drawn at once: a list of a thousand stays smooth. */
 const FIRST_SHOWN = 30;
@@ -71,7 +71,7 @@ export function Entries({ entries, noWords, onReplace }: EntriesProps) {
     <>
       <ul class="rows entries" aria-label="How it is understood">
         {ordered.slice(0, shown).map((entry, n) => (
-          <li key={`${entry.start} ${n}`} class={needsLook(entry) ? "bad" : "good"}>
+          <li key={`${entry.start} ${n}`} class={needsLook(entry) ? "bad" : isAddable(entry) ? "good" : "idle"}>
             <Icon name={needsLook(entry) ? "alert" : "check"} />
             {entry.passage ? (
               <Understood passage={entry.passage} isOnly={ordered.length === 1} noWords={noWords} />

@@ -2,7 +2,8 @@
 
 import { signal } from "@preact/signals";
 import { useRef, useState } from "preact/hooks";
-import { asCallError, call } from "../../engine/client";
+import { useBusy } from "../../busy";
+import { call } from "../../engine/client";
 import { Button, TextArea, TextField } from "../../ui/controls";
 import { Card } from "../../ui/display";
 import type { Outcome } from "./adding";
@@ -19,7 +20,7 @@ interface Faults {
 
 export function OwnText() {
   const [faults, setFaults] = useState<Faults>({});
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const form = useRef<HTMLFormElement>(null);
 
@@ -27,28 +28,22 @@ export function OwnText() {
     setFaults(found);
     requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus());
   };
-  const add = async () => {
+  const add = () => run(async () => {
     const reference = title.value.trim();
     const text = words.value.trim();
     setOutcome(null);
     if (!reference) return refuse({ title: "Give it a name first." });
     if (!text) return refuse({ words: "Write the words first." });
     setFaults({});
-    setBusy(true);
-    try {
-      const [result] = await call("add", { verses: [{ reference, text }] });
-      if (result?.outcome === "duplicate") return refuse({ title: "You have a text with this name. Choose another." });
-      if (result?.outcome !== "added") return refuse({ words: result?.error?.message ?? "It could not be added." });
-      title.value = "";
-      words.value = "";
-      setOutcome({ added: 1, restored: 0, known: 0, failures: [], verseId: result.card?.verseId ?? null, rest: "" });
-      form.current?.querySelector("input")?.focus();
-    } catch (error) {
-      refuse({ words: asCallError(error).message });
-    } finally {
-      setBusy(false);
-    }
-  };
+    const [result] = await call("add", { verses: [{ reference, text }] });
+    if (result?.outcome === "duplicate") return refuse({ title: "You have a text with this name. Choose another." });
+    if (result?.outcome !== "added") return refuse({ words: result?.error?.message ?? "It could not be added." });
+    title.value = "";
+    words.value = "";
+    setOutcome({ added: 1, restored: 0, known: 0, failures: [], verseId: result.card?.verseId ?? null, rest: "" });
+    form.current?.querySelector("input")?.focus();
+    return undefined;
+  }, (error) => refuse({ words: error.message }));
 
   return (
     <div class="stack">

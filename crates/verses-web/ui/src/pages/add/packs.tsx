@@ -1,8 +1,8 @@
 // Starter lists: choose one, see its passages, add all or some.
 
 import { useMemo, useRef, useState } from "preact/hooks";
+import { useBusy } from "../../busy";
 import type { StarterPack } from "../../engine/api";
-import { asCallError } from "../../engine/client";
 import { count } from "../../format";
 import { useQuery } from "../../query";
 import { overview } from "../../state";
@@ -16,30 +16,23 @@ function Items({ pack, onAdded }: { pack: StarterPack; onAdded: (outcome: Outcom
   const open = pack.items.filter((it) => !it.known);
   /** Those that are left out. */
   const [without, setWithout] = useState<ReadonlySet<string>>(new Set());
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [fault, setFault] = useState<string | null>(null);
   const wanted = open.filter((it) => !without.has(it.osis));
   const list = useMemo(() => pack.items.map((it) => it.osis).join("\n"), [pack.id]);
   const words = useQuery("parse", { text: list, translation: null }, { live: false });
   const preview = (n: number): string => words.data?.[n]?.passage?.preview ?? "";
 
-  const add = async () => {
-    setBusy(true);
+  const add = () => run(async () => {
     setFault(null);
-    try {
-      const results = await addInPieces(wanted.map((it) => ({ reference: it.osis })), () => undefined);
-      const of = (outcome: string) => results.filter((it) => it.outcome === outcome);
-      const done = results.find((it) => it.outcome === "added");
-      onAdded({
-        added: of("added").length, restored: 0, known: of("duplicate").length, failures: of("failed"),
-        verseId: of("added").length === 1 ? (done?.card?.verseId ?? null) : null, rest: "",
-      });
-    } catch (error) {
-      setFault(asCallError(error).message);
-    } finally {
-      setBusy(false);
-    }
-  };
+    const results = await addInPieces(wanted.map((it) => ({ reference: it.osis })), () => undefined);
+    const of = (outcome: string) => results.filter((it) => it.outcome === outcome);
+    const done = results.find((it) => it.outcome === "added");
+    onAdded({
+      added: of("added").length, restored: 0, known: of("duplicate").length, failures: of("failed"),
+      verseId: of("added").length === 1 ? (done?.card?.verseId ?? null) : null, rest: "",
+    });
+  }, (error) => setFault(error.message));
   const toggle = (osis: string) => {
     const next = new Set(without);
     if (!next.delete(osis)) next.add(osis);
@@ -75,7 +68,7 @@ function Items({ pack, onAdded }: { pack: StarterPack; onAdded: (outcome: Outcom
         <p class="soft">All of these are yours already.</p>
       ) : (
         <div class="line">
-          <Button tone="primary" icon="add" busy={busy} disabled={wanted.length === 0} onClick={() => void add()}>
+          <Button tone="primary" icon="add" busy={busy} disabled={wanted.length === 0} onClick={add}>
             {wanted.length === open.length && open.length > 1 ? `Add all ${open.length}` : `Add ${count(wanted.length, "passage")}`}
           </Button>
           {open.length > 1 && (

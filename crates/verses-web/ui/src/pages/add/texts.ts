@@ -14,5 +14,7 @@ export function useTexts(): Query<TextState[]> {
     }),
     [],
   );
+  // An answer is newer than what was told before it.
+  useEffect(() => setTold({}), [query.data]);
   return { ...query, data: query.data?.map((it) => told[it.translation] ?? it) };
 }

@@ -16,10 +16,12 @@ const AFTER_DIALOG_MS = 60;
 export function Account({ seen }: { seen: Overview }) {
   const { account, waiting, failed, total } = seen;
   const heading = useRef<HTMLHeadingElement>(null);
+  const [said, setSaid] = useState("");
   const [asked, setAsked] = useState<"signOut" | "delete" | null>(null);
   const unsent = waiting + failed;
   // What had the focus is gone with the form or the button.
-  const settled = () => {
+  const settled = (words = "") => {
+    setSaid(words);
     void refreshOverview();
     setTimeout(() => heading.current?.focus(), AFTER_DIALOG_MS);
   };
@@ -27,6 +29,7 @@ export function Account({ seen }: { seen: Overview }) {
   return (
     <Card class="stack">
       <h2 tabIndex={-1} ref={heading}>Account</h2>
+      <div role="status" class="result">{said && <Banner icon="check">{said}</Banner>}</div>
       {account.kind === "guest" && (
         <>
           <div class="who">

@@ -2,9 +2,10 @@
 
 import { useRef, useState } from "preact/hooks";
 import type { ImportResult } from "../../engine/api";
-import { asCallError, call } from "../../engine/client";
+import { useBusy } from "../../busy";
+import { call } from "../../engine/client";
 import { count } from "../../format";
-import { overview, toastError } from "../../state";
+import { overview } from "../../state";
 import { Button } from "../../ui/controls";
 import { Banner, Card } from "../../ui/display";
 import { saveFile } from "./files";
@@ -36,32 +37,19 @@ function Imported({ result }: { result: ImportResult }) {
 
 export function YourData() {
   const picker = useRef<HTMLInputElement>(null);
-  const [busy, setBusy] = useState<"export" | "import" | null>(null);
+  const [isSaving, runSave] = useBusy();
+  const [isReading, runRead] = useBusy();
   const [result, setResult] = useState<ImportResult | null>(null);
   const [fault, setFault] = useState<string | null>(null);
-  const save = async () => {
-    setBusy("export");
-    try {
-      saveFile(`verses-${overview.value?.today ?? "data"}.json`, "application/json", await call("exportData", {}));
-    } catch (error) {
-      toastError(error);
-    } finally {
-      setBusy(null);
-    }
-  };
-  const take = async (file: File) => {
-    setBusy("import");
+  const save = () => runSave(async () => {
+    saveFile(`verses-${overview.value?.today ?? "data"}.json`, "application/json", await call("exportData", {}));
+  });
+  const take = (file: File) => runRead(async () => {
     setResult(null);
     setFault(null);
-    try {
-      if (file.size > MAX_FILE_BYTES) throw new Error("This file is too large to be one that Verses saved.");
-      setResult(await call("importData", { data: await file.text() }));
-    } catch (error) {
-      setFault(asCallError(error).message);
-    } finally {
-      setBusy(null);
-    }
-  };
+    if (file.size > MAX_FILE_BYTES) throw new Error("This file is too large to be one that Verses saved.");
+    setResult(await call("importData", { data: await file.text() }));
+  }, (error) => setFault(error.message));
   return (
     <Card class="stack">
       <div>
@@ -69,9 +57,9 @@ export function YourData() {
         <p class="soft small">All your passages and reviews, in one file. They are yours: take them anywhere, or keep the file safe.</p>
       </div>
       <div class="line">
-        <Button icon="install" busy={busy === "export"} onClick={() => void save()}>Save as a file</Button>
-        <Button icon="restore" busy={busy === "import"} onClick={() => picker.current?.click()}>
-          {busy === "import" ? "Reading…" : "Read a file"}
+        <Button icon="install" busy={isSaving} onClick={save}>Save as a file</Button>
+        <Button icon="restore" busy={isReading} onClick={() => picker.current?.click()}>
+          {isReading ? "Reading…" : "Read a file"}
         </Button>
         <input
           ref={picker}
@@ -83,7 +71,7 @@ export function YourData() {
             const [file] = event.currentTarget.files ?? [];
             // The same file may be chosen again after it was mended.
             event.currentTarget.value = "";
-            if (file) void take(file);
+            if (file) take(file);
           }}
         />
       </div>

@@ -1,7 +1,8 @@
 // Leaving an account: signing out, with what becomes of unsent changes, and deleting it.
 
 import { useState } from "preact/hooks";
-import { asCallError, call } from "../../engine/client";
+import { useBusy } from "../../busy";
+import { call } from "../../engine/client";
 import { count } from "../../format";
 import { online, toast } from "../../state";
 import { Button, TextField } from "../../ui/controls";
@@ -19,24 +20,17 @@ interface LeavingProps {
 export function SignOutDialog({ open, unsent, onClose, onDone }: LeavingProps & { unsent: number }) {
   const [what, setWhat] = useState<"keep" | "forget">("keep");
   const [everywhere, setEverywhere] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [fault, setFault] = useState<string | null>(null);
-  const signOut = async () => {
-    setBusy(true);
+  const signOut = () => run(async () => {
     setFault(null);
-    try {
-      const { parkedOperations, serverTold } = await call("signOut", { everywhere, forget: what === "forget" });
-      const kept = what === "keep" && parkedOperations > 0 ? ` ${count(parkedOperations, "change")} kept for the next time.` : "";
-      const untold = serverTold ? "" : " The server could not be told; this device has forgotten the session.";
-      toast(`You are signed out.${kept}${untold}`);
-      onClose();
-      onDone();
-    } catch (error) {
-      setFault(asCallError(error).message);
-    } finally {
-      setBusy(false);
-    }
-  };
+    const { parkedOperations, serverTold } = await call("signOut", { everywhere, forget: what === "forget" });
+    const kept = what === "keep" && parkedOperations > 0 ? ` ${count(parkedOperations, "change")} kept for the next time.` : "";
+    const untold = serverTold ? "" : " The server could not be told; this device has forgotten the session.";
+    toast(`You are signed out.${kept}${untold}`);
+    onClose();
+    onDone();
+  }, (error) => setFault(error.message));
   return (
     <Dialog
       open={open}
@@ -45,7 +39,7 @@ export function SignOutDialog({ open, unsent, onClose, onDone }: LeavingProps & 
       actions={
         <>
           <Button onClick={onClose}>Cancel</Button>
-          <Button tone={what === "forget" ? "danger" : "primary"} busy={busy} onClick={() => void signOut()}>
+          <Button tone={what === "forget" ? "danger" : "primary"} busy={busy} onClick={signOut}>
             {what === "forget" ? "Sign out and remove" : "Sign out"}
           </Button>
         </>
@@ -81,27 +75,20 @@ const WORD = "delete";
 
 export function DeleteDialog({ open, onClose, onDone }: LeavingProps) {
   const [typed, setTyped] = useState("");
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [fault, setFault] = useState<string | null>(null);
   const close = () => {
     setTyped("");
     setFault(null);
     onClose();
   };
-  const remove = async () => {
-    if (typed.trim().toLowerCase() !== WORD) return setFault(`Type the word “${WORD}” to go on.`);
-    setBusy(true);
-    try {
-      await call("deleteAccount", {});
-      toast("Your account is deleted.");
-      close();
-      onDone();
-    } catch (error) {
-      setFault(asCallError(error).message);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const remove = () => run(async () => {
+    if (typed.trim().toLowerCase() !== WORD) throw new Error(`Type the word “${WORD}” to go on.`);
+    await call("deleteAccount", {});
+    toast("Your account is deleted.");
+    close();
+    onDone();
+  }, (error) => setFault(error.message));
   return (
     <Dialog
       open={open}
@@ -110,7 +97,7 @@ export function DeleteDialog({ open, onClose, onDone }: LeavingProps) {
       actions={
         <>
           <Button onClick={close}>Cancel</Button>
-          <Button tone="danger" icon="trash" busy={busy} disabled={!online.value} onClick={() => void remove()}>Delete for good</Button>
+          <Button tone="danger" icon="trash" busy={busy} disabled={!online.value} onClick={remove}>Delete for good</Button>
         </>
       }
     >

@@ -2,7 +2,8 @@
 
 import { useState } from "preact/hooks";
 import type { Profile as ProfileData, ReferenceDisplayMode } from "../../engine/api";
-import { asCallError, call } from "../../engine/client";
+import { useBusy } from "../../busy";
+import { call } from "../../engine/client";
 import { useQuery } from "../../query";
 import { refreshOverview } from "../../state";
 import { Button, Select, TextField } from "../../ui/controls";
@@ -20,30 +21,23 @@ const here = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** Every zone the browser knows, with those in use, whatever it knows. */
 function zones(...used: string[]): string[] {
-  return [...new Set([...Intl.supportedValuesOf("timeZone"), "UTC", ...used])].filter(Boolean).sort();
+  return [...new Set([...(Intl.supportedValuesOf?.("timeZone") ?? []), "UTC", ...used])].filter(Boolean).sort();
 }
 
 function Fields({ profile, onSaved }: { profile: ProfileData; onSaved: () => void }) {
   const [name, setName] = useState(profile.fullName);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [said, setSaid] = useState("");
   const [fault, setFault] = useState<{ field: keyof ProfileData; message: string } | null>(null);
   const texts = useTexts().data ?? [];
   const device = here();
-  const save = async (update: Partial<ProfileData>) => {
-    setBusy(true);
+  const save = (update: Partial<ProfileData>) => run(async () => {
     setFault(null);
     setSaid("");
-    try {
-      await call("updateProfile", update);
-      setSaid("Saved.");
-      onSaved();
-    } catch (error) {
-      setFault({ field: Object.keys(update)[0] as keyof ProfileData, message: asCallError(error).message });
-    } finally {
-      setBusy(false);
-    }
-  };
+    await call("updateProfile", update);
+    setSaid("Saved.");
+    onSaved();
+  }, ({ message }) => setFault({ field: Object.keys(update)[0] as keyof ProfileData, message }));
   const faultOf = (field: keyof ProfileData) => (fault?.field === field ? fault.message : null);
   const translations = texts.map((it) => ({ value: it.translation, label: `${it.translation}: ${it.title}` }));
   if (!texts.some((it) => it.translation === profile.translation)) {
@@ -55,7 +49,7 @@ function Fields({ profile, onSaved }: { profile: ProfileData; onSaved: () => voi
         class="with-button"
         onSubmit={(event) => {
           event.preventDefault();
-          if (!busy) void save({ fullName: name.trim() });
+          if (!busy) save({ fullName: name.trim() });
         }}
       >
         <TextField label="Name" autocomplete="name" maxLength={200} value={name} fault={faultOf("fullName")} onInput={setName} />
@@ -66,24 +60,24 @@ function Fields({ profile, onSaved }: { profile: ProfileData; onSaved: () => voi
         hint="For passages you add from now on. Those you have stay as they are."
         value={profile.translation}
         choices={translations}
-        onChange={(value) => void save({ translation: value })}
+        onChange={(value) => save({ translation: value })}
       />
       <Radios
         label="References while you review"
         value={profile.displayMode}
         choices={MODES}
-        onChange={(value) => void save({ displayMode: value })}
+        onChange={(value) => save({ displayMode: value })}
       />
       <Select
         label="Time zone"
         hint="It decides when a new day begins."
         value={profile.timezone}
         choices={zones(profile.timezone, device).map((value) => ({ value, label: value.replaceAll("_", " ") }))}
-        onChange={(value) => void save({ timezone: value })}
+        onChange={(value) => save({ timezone: value })}
       />
       {device && device !== profile.timezone && (
         <div class="line">
-          <Button onClick={() => void save({ timezone: device })}>Use this device’s ({device.replaceAll("_", " ")})</Button>
+          <Button onClick={() => save({ timezone: device })}>Use this device’s ({device.replaceAll("_", " ")})</Button>
         </div>
       )}
       {fault && fault.field !== "fullName" && <p class="fault" role="alert">{fault.message}</p>}

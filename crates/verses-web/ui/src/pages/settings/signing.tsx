@@ -2,9 +2,10 @@
 
 import { useRef, useState } from "preact/hooks";
 import type { SignedIn } from "../../engine/api";
-import { asCallError, call } from "../../engine/client";
+import { useBusy } from "../../busy";
+import { call } from "../../engine/client";
 import { count } from "../../format";
-import { online, toast } from "../../state";
+import { online } from "../../state";
 import { Button, Segmented, TextField } from "../../ui/controls";
 import { Check } from "../../ui/choices";
 import { Banner } from "../../ui/display";
@@ -26,7 +27,8 @@ interface SigningProps {
   email: string;
   /** Only signing in makes sense. */
   again?: boolean;
-  onDone: () => void;
+  /** With what to say. */
+  onDone: (words: string) => void;
 }
 
 export function Signing({ email: known, again = false, onDone }: SigningProps) {
@@ -35,28 +37,21 @@ export function Signing({ email: known, again = false, onDone }: SigningProps) {
   const [password, setPassword] = useState("");
   const [isShown, setShown] = useState(false);
   const [faults, setFaults] = useState<{ email?: string; password?: string; form?: string }>({});
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const form = useRef<HTMLFormElement>(null);
 
   const refuse = (found: typeof faults) => {
     setFaults(found);
     requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid], .banner")?.focus());
   };
-  const send = async () => {
+  const send = () => {
     if (!/^\S+@\S+$/.test(email.trim())) return refuse({ email: "Write your e-mail address, such as ruth@example.org." });
     if (!password) return refuse({ password: "Write your password." });
     setFaults({});
-    setBusy(true);
-    try {
-      const done = await call(way, { email: email.trim(), password });
-      toast(adopted(done), { tone: "good" });
-      onDone();
-    } catch (error) {
-      const { code, message } = asCallError(error);
-      refuse(/password/.test(code) ? { password: message } : { form: message });
-    } finally {
-      setBusy(false);
-    }
+    return run(
+      async () => onDone(adopted(await call(way, { email: email.trim(), password }))),
+      ({ code, message }) => refuse(/password/.test(code) ? { password: message } : { form: message }),
+    );
   };
 
   return (
@@ -66,7 +61,7 @@ export function Signing({ email: known, again = false, onDone }: SigningProps) {
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        if (!busy) void send();
+        if (!busy) send();
       }}
     >
       {!again && (

@@ -1,6 +1,6 @@
 // How this device syncs: sizes, waits and tries. An empty field has its default; what the engine refuses is said at the field.
 
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { DeviceSettings, Settings } from "../../engine/api";
 import { asCallError, call } from "../../engine/client";
 import { useQuery } from "../../query";
@@ -56,6 +56,11 @@ function Fields({ settings, onSaved }: { settings: Settings; onSaved: () => void
   const [single, setSingle] = useState(chosen.batch.individualOnly);
   const [fault, setFault] = useState<{ name: string; text: string } | null>(null);
   const [busy, setBusy] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const refuse = (found: { name: string; text: string }) => {
+    setFault(found);
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid]")?.focus());
+  };
 
   const save = async (update: DeviceSettings, words: string) => {
     setBusy(true);
@@ -66,7 +71,7 @@ function Fields({ settings, onSaved }: { settings: Settings; onSaved: () => void
       onSaved();
       return true;
     } catch (error) {
-      setFault(refusal(asCallError(error).message));
+      refuse(refusal(asCallError(error).message));
       return false;
     } finally {
       setBusy(false);
@@ -76,7 +81,7 @@ function Fields({ settings, onSaved }: { settings: Settings; onSaved: () => void
     const values: Partial<Record<NumberName, number | null>> = {};
     for (const { name, scale } of FIELDS) {
       const value = typed[name].trim() === "" ? null : Math.round(Number(typed[name].replace(",", ".")) * scale);
-      if (Number.isNaN(value)) return setFault({ name, text: "Write a number, or leave it empty." });
+      if (Number.isNaN(value)) return refuse({ name, text: "Write a number, or leave it empty." });
       values[name] = value;
     }
     const { fetchIntervalMs = null, maxBatchSize = null, batchTimeoutMs = null, maxRetries = null } = values;
@@ -96,6 +101,7 @@ function Fields({ settings, onSaved }: { settings: Settings; onSaved: () => void
   const usual = (on: boolean | null) => `Default: ${on ? "on" : "off"}.`;
   return (
     <form
+      ref={form}
       class="stack"
       onSubmit={(event) => {
         event.preventDefault();

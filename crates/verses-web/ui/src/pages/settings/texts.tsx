@@ -2,7 +2,8 @@
 
 import { useState } from "preact/hooks";
 import type { TextState } from "../../engine/api";
-import { asCallError, call } from "../../engine/client";
+import { useBusy } from "../../busy";
+import { call } from "../../engine/client";
 import { online, toast } from "../../state";
 import { Button } from "../../ui/controls";
 import { Badge, Card, Loaded, ProgressBar, Skeleton } from "../../ui/display";
@@ -10,22 +11,17 @@ import { useTexts } from "../add/texts";
 import { bytes } from "../sync/units";
 
 function Text({ text, onChanged }: { text: TextState; onChanged: () => void }) {
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const [fault, setFault] = useState<string | null>(null);
   const isWhole = text.have >= text.pieces;
   const isLoading = !isWhole && (busy || text.loading);
   const load = async () => {
-    setBusy(true);
     setFault(null);
-    try {
+    await run(async () => {
       await call("loadTexts", { translation: text.translation });
       toast(`${text.translation} is ready for offline use.`, { tone: "good" });
-      onChanged();
-    } catch (error) {
-      setFault(asCallError(error).message);
-    } finally {
-      setBusy(false);
-    }
+    }, (error) => setFault(error.message));
+    onChanged();
   };
   return (
     <li class="text stack tight">
@@ -39,7 +35,7 @@ function Text({ text, onChanged }: { text: TextState; onChanged: () => void }) {
           <ProgressBar label={`${text.title} on this device`} value={text.have} of={text.pieces} text={`${text.have} of ${text.pieces} parts`} />
           <div class="line between">
             <p class="soft small numbers">{text.have} of {text.pieces} parts</p>
-            <Button icon="install" busy={isLoading} disabled={!online.value && !isLoading} onClick={() => void load()}>
+            <Button icon="install" busy={isLoading} disabled={!online.value && !isLoading} onClick={load}>
               {isLoading ? "Fetching…" : text.have > 0 ? "Fetch the rest" : "Fetch"}
               <span class="unseen"> {text.translation}</span>
             </Button>

@@ -2,9 +2,10 @@
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Overview, SyncState } from "../../engine/api";
+import { useBusy } from "../../busy";
 import { call } from "../../engine/client";
 import { formatMoment } from "../../format";
-import { online, syncState, toast, toastError } from "../../state";
+import { online, syncState, toast } from "../../state";
 import { Button, ButtonLink } from "../../ui/controls";
 import { Banner, Card } from "../../ui/display";
 import { Icon } from "../../ui/icons";
@@ -85,7 +86,7 @@ function facts(state: SyncState): string[] {
 }
 
 export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Overview }) {
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const id = useId();
   const now = headline(state, seen, online.value);
   const reason = whyNot(state, seen, online.value);
@@ -94,18 +95,11 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
   const needsSignIn = state.phase === "signin" || !seen.account.signedIn;
   const isSending = state.phase === "sending";
 
-  const sync = async () => {
-    setBusy(true);
-    try {
-      await call("syncNow", {});
-      const after = syncState.value;
-      if (after?.phase === "idle" && !after.trouble && after.failed === 0) toast("Everything is up to date.", { tone: "good" });
-    } catch (error) {
-      toastError(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const sync = () => run(async () => {
+    await call("syncNow", {});
+    const after = syncState.value;
+    if (after?.phase === "idle" && !after.trouble && after.failed === 0) toast("Everything is up to date.", { tone: "good" });
+  });
 
   return (
     <Card class="stack batch-sync">
@@ -147,7 +141,7 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
               busy={busy || isSending}
               disabled={reason !== null && !isSending}
               describedBy={reason ? `${id}-why` : undefined}
-              onClick={() => void sync()}
+              onClick={sync}
             >
               Sync now
             </Button>

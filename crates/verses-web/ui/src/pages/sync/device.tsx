@@ -2,9 +2,10 @@
 
 import { useState } from "preact/hooks";
 import type { SyncState } from "../../engine/api";
+import { useBusy } from "../../busy";
 import { call } from "../../engine/client";
 import { useQuery } from "../../query";
-import { online, toast, toastError } from "../../state";
+import { online, toast } from "../../state";
 import { Button } from "../../ui/controls";
 import { Badge, Card, ErrorState, Skeleton } from "../../ui/display";
 import { bytes, duration } from "./units";
@@ -33,20 +34,13 @@ export function Network({ state }: { state: SyncState }) {
 export function Storage() {
   const query = useQuery("storage", {}, { live: false });
   const [isKept, setKept] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const keep = async () => {
-    setBusy(true);
-    try {
-      const { persisted } = await call("persist", {});
-      setKept(persisted);
-      if (persisted) toast("The browser keeps your data.", { tone: "good" });
-      else toast("The browser did not agree this time. It often does once the app is installed.");
-    } catch (error) {
-      toastError(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const [busy, run] = useBusy();
+  const keep = () => run(async () => {
+    const { persisted } = await call("persist", {});
+    setKept(persisted);
+    if (persisted) toast("The browser keeps your data.", { tone: "good" });
+    else toast("The browser did not agree this time. It often does once the app is installed.");
+  });
   const { data, error } = query;
   return (
     <Card class="stack tight">
@@ -64,7 +58,7 @@ export function Storage() {
           ) : (
             <>
               <p class="soft">When space runs out, the browser may remove it. You can ask it not to.</p>
-              <div class="line"><Button busy={busy} onClick={() => void keep()}>Keep my data</Button></div>
+              <div class="line"><Button busy={busy} onClick={keep}>Keep my data</Button></div>
             </>
           )}
         </>

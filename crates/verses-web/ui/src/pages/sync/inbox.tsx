@@ -2,10 +2,11 @@
 
 import { useRef, useState } from "preact/hooks";
 import type { QueueItem } from "../../engine/api";
+import { useBusy } from "../../busy";
 import { call } from "../../engine/client";
 import { count, formatMoment } from "../../format";
 import type { Query } from "../../query";
-import { toast, toastError } from "../../state";
+import { toast } from "../../state";
 import { Button, TextArea } from "../../ui/controls";
 import { Badge, Card } from "../../ui/display";
 import { Dialog } from "../../ui/Dialog";
@@ -17,29 +18,16 @@ const FIRST_SHOWN = 10;
 /** A dialog that closes gives the focus back first. */
 const AFTER_DIALOG_MS = 60;
 
-async function saveQueue(): Promise<void> {
-  try {
-    saveFile("verses-changes.jsonl", "application/jsonl", await call("exportQueue", {}));
-  } catch (error) {
-    toastError(error);
-  }
-}
-
 function RemoveDialog({ items, onDone, onClose }: { items: QueueItem[]; onDone: () => void; onClose: () => void }) {
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const only = items.length === 1 ? items[0] : undefined;
   const remove = async () => {
-    setBusy(true);
-    try {
+    await run(async () => {
       const gone = await call("discard", { ids: items.map((it) => it.id) });
       toast(`${changes(gone)} removed.`);
       onDone();
-    } catch (error) {
-      toastError(error);
-    } finally {
-      setBusy(false);
-      onClose();
-    }
+    });
+    onClose();
   };
   return (
     <Dialog
@@ -49,7 +37,7 @@ function RemoveDialog({ items, onDone, onClose }: { items: QueueItem[]; onDone: 
       actions={
         <>
           <Button autofocus onClick={onClose}>Keep</Button>
-          <Button tone="danger" icon="trash" busy={busy} onClick={() => void remove()}>Remove</Button>
+          <Button tone="danger" icon="trash" busy={busy} onClick={remove}>Remove</Button>
         </>
       }
     >
@@ -66,27 +54,20 @@ function RemoveDialog({ items, onDone, onClose }: { items: QueueItem[]; onDone: 
 function TextDialog({ item, onDone, onClose }: { item: QueueItem | null; onDone: () => void; onClose: () => void }) {
   const [text, setText] = useState("");
   const [fault, setFault] = useState<string | null>(null);
-  const [busy, setBusy] = useState(false);
+  const [busy, run] = useBusy();
   const close = () => {
     setText("");
     setFault(null);
     onClose();
   };
-  const save = async () => {
+  const save = () => run(async () => {
     if (!item) return;
-    if (!text.trim()) return setFault("Write the words first.");
-    setBusy(true);
-    try {
-      await call("supplyText", { id: item.id, text: text.trim() });
-      toast(`${item.about} is sent with your words.`, { tone: "good" });
-      onDone();
-      close();
-    } catch (error) {
-      setFault(error instanceof Error ? error.message : String(error));
-    } finally {
-      setBusy(false);
-    }
-  };
+    if (!text.trim()) throw new Error("Write the words first.");
+    await call("supplyText", { id: item.id, text: text.trim() });
+    toast(`${item.about} is sent with your words.`, { tone: "good" });
+    onDone();
+    close();
+  }, (error) => setFault(error.message));
   return (
     <Dialog
       open={item !== null}
@@ -95,7 +76,7 @@ function TextDialog({ item, onDone, onClose }: { item: QueueItem | null; onDone:
       actions={
         <>
           <Button onClick={close}>Cancel</Button>
-          <Button tone="primary" busy={busy} onClick={() => void save()}>Save</Button>
+          <Button tone="primary" busy={busy} onClick={save}>Save</Button>
         </>
       }
     >
@@ -134,6 +115,7 @@ function Item({ item, onRetry, onText, onRemove }: ItemProps) {
 
 export function Inbox({ query, failed }: { query: Query<QueueItem[]>; failed: number }) {
   const items = query.data ?? [];
+  const [, run] = useBusy();
   const heading = useRef<HTMLHeadingElement>(null);
   const [removing, setRemoving] = useState<QueueItem[]>([]);
   const [mending, setMending] = useState<QueueItem | null>(null);
@@ -144,15 +126,12 @@ export function Inbox({ query, failed }: { query: Query<QueueItem[]>; failed: nu
     const goal = gone < items.length ? heading.current : document.querySelector("h1");
     setTimeout(() => goal?.focus(), AFTER_DIALOG_MS);
   };
-  const retry = async (ids: string[]) => {
-    try {
-      await call("retry", { ids });
-      toast(ids.length === 1 ? "It goes with the next sync." : "They go with the next sync.");
-      done(ids.length);
-    } catch (error) {
-      toastError(error);
-    }
-  };
+  const retry = (ids: string[]) => run(async () => {
+    await call("retry", { ids });
+    toast(ids.length === 1 ? "It goes with the next sync." : "They go with the next sync.");
+    done(ids.length);
+  });
+  const save = () => run(async () => saveFile("verses-changes.jsonl", "application/jsonl", await call("exportQueue", {})));
   return (
     <Card class="stack attention">
       <h2 id="attention" tabIndex={-1} ref={heading}>
@@ -161,7 +140,7 @@ export function Inbox({ query, failed }: { query: Query<QueueItem[]>; failed: nu
       <p class="soft">These did not reach your account. They are kept on this device until you decide.</p>
       <div class="line">
         <Button onClick={() => void retry(items.map((it) => it.id))}>Try all again</Button>
-        <Button onClick={() => void saveQueue()}>Save as a file</Button>
+        <Button onClick={save}>Save as a file</Button>
         {items.length > 1 && <Button tone="quiet" icon="trash" onClick={() => setRemoving(items)}>Remove all</Button>}
       </div>
       <Fault query={query} />

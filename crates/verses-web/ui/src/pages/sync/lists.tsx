@@ -45,7 +45,7 @@ export function Waiting({ query, seen }: { query: Query<QueueItem[]>; seen: Over
             <li key={it.id}>
               <Row
                 title={<bdi>{it.about}</bdi>}
-                note={<>{KINDS[it.kind] ?? "Change"}, {formatMoment(it.queuedAt)}. {it.why}</>}
+                note={<>{KINDS[it.kind] ?? "Change"}, {formatMoment(it.queuedAt)}.{it.state === "waiting" && ` ${it.why}`}</>}
                 end={it.state === "sending" ? <Badge tone="accent" icon="sync">On its way</Badge> : undefined}
               />
             </li>
