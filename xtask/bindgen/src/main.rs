@@ -12,6 +12,6 @@ fn main() -> Result<()> {
     };
     let mut bindgen = Bindgen::new();
     bindgen.input_path(PathBuf::from(module)).out_name(name).typescript(true);
-    bindgen.web(true)?.remove_name_section(true).remove_producers_section(true).omit_default_module_path(false);
+    bindgen.web(true)?.remove_name_section(true).remove_producers_section(true).omit_default_module_path(true);
     bindgen.generate(folder).with_context(|| format!("the JavaScript side of {module} could not be made"))
 }

@@ -1,6 +1,8 @@
 // The page begins here: takes the place of what index.html shows, and starts the rest.
 
 import { render } from "preact";
+import { followPage } from "./background";
+import { port } from "./engine/client";
 import { listenForInstall, registerServiceWorker } from "./prompts";
 import { startRouter } from "./router";
 import { App } from "./shell/App";
@@ -9,6 +11,7 @@ import { start } from "./state";
 listenForInstall();
 startRouter();
 start();
+followPage(port);
 
 const root = document.getElementById("app");
 if (root) {

@@ -53,7 +53,6 @@ function overview(): Overview {
     archived: cards.length - active().length,
     reviewedToday,
     dayStreak: cards.length > 0 ? 12 : 0,
-    bestDayStreak: cards.length > 0 ? 31 : 0,
     next: next ? { date: next, count: later.filter((it) => it === next).length } : null,
     account,
     displayMode: profile.displayMode,
@@ -234,7 +233,7 @@ const answers: Answers = {
   },
   exportData: () => JSON.stringify(cards, null, 2),
   importData: () => ({
-    added: 3, duplicates: 1, reviews: 40,
+    added: 3, duplicates: 1, phases: 2,
     failed: [{ reference: "Hezekiah 1:1", outcome: "failed", card: null, error: { code: "invalid_reference", message: "There is no book of this name.", retryable: false } }],
   }),
   statistics: ({ from }) => makeStatistics(cards, from),

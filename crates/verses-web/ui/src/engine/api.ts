@@ -82,7 +82,6 @@ export interface Overview {
   reviewedToday: number;
   /** Days in a row with a review, today or yesterday the last. */
   dayStreak: number;
-  bestDayStreak: number;
   /** The next date after today on which something is due. */
   next: { date: string; count: number } | null;
   account: Account;
@@ -305,6 +304,8 @@ export interface Statistics {
   history: { date: string; phases: Record<Phase, number> }[];
   reviews: number;
   successful: number;
+  /** The most days in a row with a review. */
+  bestDayStreak: number;
 }
 
 /** A translation that can be kept on this device. */
@@ -332,11 +333,13 @@ export interface AnswerScore {
   percent: number;
 }
 
+/** History is not taken over: reviews of another day cannot be made again. */
 export interface ImportResult {
   added: number;
   duplicates: number;
+  /** Cards whose phase was set to the one in the file. */
+  phases: number;
   failed: AddResult[];
-  reviews: number;
 }
 
 /** Every call: arguments and answer. */

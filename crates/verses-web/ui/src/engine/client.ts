@@ -28,7 +28,7 @@ const listeners = new Set<(event: EngineEvent) => void>();
 let lastId = 0;
 let failure: EngineError | null = null;
 
-const port = openPort();
+export const port = openPort();
 
 port.onmessage = (message: MessageEvent) => {
   const data = message.data as Message;

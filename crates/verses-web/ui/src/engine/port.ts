@@ -7,5 +7,17 @@ export interface EnginePort {
 }
 
 export function openPort(): EnginePort {
-  return new Worker(__WORKER_URL__, { type: "module", name: "engine" });
+  const worker: EnginePort = new Worker(__WORKER_URL__, { type: "module", name: "engine" });
+  const post = worker.postMessage.bind(worker);
+  worker.postMessage = (message: unknown) => {
+    if (!isPersist(message)) return post(message);
+    // Only a page may ask for this; what came of it, the worker tells.
+    const asked = navigator.storage?.persist?.() ?? Promise.resolve(false);
+    asked.catch(() => false).then(() => post({ ...message, call: "storage" }));
+  };
+  return worker;
+}
+
+function isPersist(message: unknown): message is { call: "persist" } {
+  return typeof message === "object" && message !== null && "call" in message && message.call === "persist";
 }

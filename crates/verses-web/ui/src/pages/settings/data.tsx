@@ -15,11 +15,11 @@ const MAX_FILE_BYTES = 100_000_000;
 const MAX_FAILURES = 20;
 
 function Imported({ result }: { result: ImportResult }) {
-  const { added, duplicates, failed, reviews } = result;
+  const { added, duplicates, failed, phases } = result;
   const parts = [
     `${count(added, "passage")} added`,
     duplicates > 0 && `${duplicates.toLocaleString()} already yours`,
-    reviews > 0 && `${count(reviews, "review")} taken over`,
+    phases > 0 && `${count(phases, "phase")} set`,
     failed.length > 0 && `${failed.length.toLocaleString()} could not be read`,
   ].filter(Boolean);
   return (
