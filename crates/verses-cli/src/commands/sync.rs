@@ -261,8 +261,6 @@ impl View {
             SyncEvent::OperationFailed { operation_id, kind, message, .. } => {
                 self.say(&format!("failed: {kind} {operation_id}: {message}"));
             }
-            // The progress counts them.
-            SyncEvent::OperationApplied { .. } => {}
             SyncEvent::Pulled { changes } => {
                 if *changes > 0 && self.bars.is_none() {
                     self.say(&format!("fetched {}", count(*changes as u64, "change", "changes")));

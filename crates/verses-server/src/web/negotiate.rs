@@ -47,7 +47,7 @@ pub(crate) fn names_tag(sent: GetAll<'_, HeaderValue>, tag: &HeaderValue) -> boo
 mod tests {
     use super::*;
 
-    fn asking(name: HeaderName, values: &[&'static str]) -> HeaderMap {
+    fn asking(name: &HeaderName, values: &[&'static str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
@@ -71,7 +71,7 @@ mod tests {
             (&["brotli"], false),
             (&["br;q=nonsense"], false),
         ] {
-            assert_eq!(prefers(&asking(ACCEPT_ENCODING, sent), Coding::Brotli), wanted, "{sent:?}");
+            assert_eq!(prefers(&asking(&ACCEPT_ENCODING, sent), Coding::Brotli), wanted, "{sent:?}");
         }
     }
 
@@ -84,7 +84,7 @@ mod tests {
             ("application/json", false),
             ("text/html;q=0", false),
         ] {
-            assert_eq!(accepts_html(&asking(ACCEPT, &[sent])), wanted, "{sent}");
+            assert_eq!(accepts_html(&asking(&ACCEPT, &[sent])), wanted, "{sent}");
         }
         assert!(!accepts_html(&HeaderMap::new()));
     }
@@ -95,7 +95,7 @@ mod tests {
         for (sent, named) in
             [("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), ("\"b\"", false), ("", false)]
         {
-            assert_eq!(names_tag(asking(ACCEPT, &[sent]).get_all(ACCEPT), &own), named, "{sent}");
+            assert_eq!(names_tag(asking(&ACCEPT, &[sent]).get_all(ACCEPT), &own), named, "{sent}");
         }
     }
 }
