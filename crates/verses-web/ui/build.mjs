@@ -42,6 +42,8 @@ const COMMON = {
   metafile: true,
   outdir: join(HERE, "dist"),
   logLevel: "warning",
+  // wasm-bindgen names a module once for each function it imports.
+  logOverride: { "duplicate-object-key": "silent" },
 };
 const HASHED = { entryNames: "app/[name].[hash]", chunkNames: "app/[name].[hash]", assetNames: "app/[name].[hash]" };
 

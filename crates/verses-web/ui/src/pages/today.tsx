@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Card } from "../engine/api";
 import { call } from "../engine/client";
-import { PHASE_NAMES, count, formatLongDay, formatWhen } from "../format";
+import { PHASE_NAMES, count, formatShortDay, formatWhen } from "../format";
 import { useQuery } from "../query";
 import { versePath } from "../router";
 import { overview, toastError } from "../state";
@@ -57,7 +57,7 @@ function Waiting() {
       <p class="unseen" role="status">Loading</p>
       <div class="day-progress"><Skeleton height="0.375rem" /></div>
       <div class="modes"><Skeleton height="3.125rem" /></div>
-      <Skeleton height="22rem" />
+      <Skeleton height="18rem" />
     </div>
   );
 }
@@ -129,11 +129,11 @@ export function Today() {
     <>
       <PageHead title="Today">
         <p class="today-line soft">
-          <span>{formatLongDay(seen.today)}</span>
+          <span>{formatShortDay(seen.today)}</span>
           {seen.dayStreak > 0 && (
             <span class="badge accent numbers">
               <Icon name="streak" size={14} />
-              {count(seen.dayStreak, "day")} in a row
+              <span>{count(seen.dayStreak, "day")}<span class="when-wide"> in a row</span></span>
             </span>
           )}
         </p>

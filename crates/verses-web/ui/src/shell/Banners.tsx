@@ -1,25 +1,19 @@
-// What comes over the page: toasts, the prompts to update and to install, the hint for guests, the word that there is no
-// network. At most one prompt at a time, the most pressing.
+// What comes over the page: toasts, the prompts to update and to install, the word that there is no network. At most one
+// prompt at a time, the most pressing.
 
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { dismissInstall, install, installPrompt, update, waitingWorker } from "../prompts";
-import { dismissToast, online, overview, remember, remembered, toasts } from "../state";
-import { route } from "../router";
-import { Button, ButtonLink, IconButton } from "../ui/controls";
+import { dismissToast, online, toasts } from "../state";
+import { Button, IconButton } from "../ui/controls";
 import { Icon } from "../ui/icons";
 
-const GUEST_KEY = "verses.guest-hint-dismissed";
-/** From so many passages on, losing the device would hurt. */
-const GUEST_HINT_FROM = 3;
 /** How long the word that there is no network stays; the pill goes on saying it. */
 const OFFLINE_MS = 6000;
 
-const guestDismissed = signal(remembered(GUEST_KEY) !== null);
 const offlineShown = signal(false);
 
 function Prompt() {
-  const seen = overview.value;
   if (waitingWorker.value) {
     return (
       <div class="banner">
@@ -45,21 +39,6 @@ function Prompt() {
         <Icon name="offline" />
         <div class="words">You are offline. Everything works; changes are sent later.</div>
         <IconButton icon="close" label="Close" onClick={() => (offlineShown.value = false)} />
-      </div>
-    );
-  }
-  const isOnToday = route.value.page === "today";
-  if (seen?.account.kind === "guest" && seen.total >= GUEST_HINT_FROM && isOnToday && seen.due === 0 && !guestDismissed.value) {
-    const dismiss = () => {
-      guestDismissed.value = true;
-      remember(GUEST_KEY, "1");
-    };
-    return (
-      <div class="banner">
-        <Icon name="person" />
-        <div class="words">Your passages are on this device only.</div>
-        <ButtonLink href="/settings" tone="quiet">Make an account</ButtonLink>
-        <IconButton icon="close" label="Not now" onClick={dismiss} />
       </div>
     );
   }

@@ -26,8 +26,8 @@ export function standing(state: SyncState | null, seen: Overview | null, isOnlin
     return { ...plain, icon: "offline", text: waiting > 0 ? `Offline, ${waits}` : "Offline" };
   }
   if (state?.phase === "sending") {
-    const done = state.total - state.pending - state.inFlight;
-    const text = state.total > 0 ? `Sending ${Math.max(0, done).toLocaleString()} of ${state.total.toLocaleString()}` : "Sending";
+    // Those that failed are not done.
+    const text = state.total > 0 ? `Sending ${state.successful.toLocaleString()} of ${state.total.toLocaleString()}` : "Sending";
     return { icon: "sync", text, tone: "", turning: true };
   }
   if (account.kind === "guest") return { ...plain, icon: "check", text: "Saved on this device" };
@@ -38,7 +38,8 @@ export function standing(state: SyncState | null, seen: Overview | null, isOnlin
 export function SyncPill() {
   const now = standing(syncState.value, overview.value, online.value);
   return (
-    <div class="status" role="status">
+    // Every step of a long run read aloud would drown everything else; its end is.
+    <div class="status" role="status" aria-live={now?.turning ? "off" : "polite"}>
       {now && (
         <a class={`pill numbers ${now.tone}`} href="/sync">
           <Icon name={now.icon} size={18} class={now.turning ? "turning" : undefined} />

@@ -1,10 +1,12 @@
 // Today without anything to review: all done, nothing due, or nothing there yet; and what comes next.
 
+import { signal } from "@preact/signals";
 import type { Overview } from "../../engine/api";
 import { count, formatWhen } from "../../format";
 import { useQuery } from "../../query";
-import { ButtonLink } from "../../ui/controls";
-import { Card, EmptyState } from "../../ui/display";
+import { remember, remembered } from "../../state";
+import { ButtonLink, IconButton } from "../../ui/controls";
+import { Banner, Card, EmptyState } from "../../ui/display";
 import { Forecast } from "../Forecast";
 
 export function NothingYet() {
@@ -30,6 +32,27 @@ function nextWords({ next, today }: Overview): string {
   return `Next: ${count(next.count, "passage")} ${when === "tomorrow" ? when : `on ${when}`}.`;
 }
 
+const GUEST_KEY = "verses.guest-hint-dismissed";
+/** From so many passages on, losing the device would hurt. */
+const GUEST_HINT_FROM = 3;
+
+const isGuestHintGone = signal(remembered(GUEST_KEY) !== null);
+
+function GuestHint({ seen }: { seen: Overview }) {
+  if (seen.account.kind !== "guest" || seen.total < GUEST_HINT_FROM || isGuestHintGone.value) return null;
+  const dismiss = () => {
+    isGuestHintGone.value = true;
+    remember(GUEST_KEY, "1");
+  };
+  const actions = (
+    <>
+      <ButtonLink href="/settings" tone="quiet">Make an account</ButtonLink>
+      <IconButton icon="close" label="Not now" onClick={dismiss} />
+    </>
+  );
+  return <Banner icon="person" actions={actions}>Your passages are on this device only.</Banner>;
+}
+
 export function Finished({ seen }: { seen: Overview }) {
   const isDone = seen.reviewedToday > 0;
   const statistics = useQuery("statistics", { from: seen.today });
@@ -48,6 +71,7 @@ export function Finished({ seen }: { seen: Overview }) {
         {isDone && <p>{count(seen.reviewedToday, "review")} done.</p>}
         <p>{nextWords(seen)}</p>
       </EmptyState>
+      <GuestHint seen={seen} />
       <Card class="coming">
         <h2>The next two weeks</h2>
         {statistics.data ? <Forecast days={statistics.data.forecast} today={seen.today} /> : <div class="forecast" aria-hidden="true" />}

@@ -9,9 +9,9 @@ import { overview, remember, remembered } from "../../state";
 import { Button, IconButton, Segmented } from "../../ui/controls";
 import { Badge } from "../../ui/display";
 import { KeysDialog, useKeys } from "./keys";
-import { FRESH, MODES, type Mode, ModeBody, type View } from "./modes";
+import { FRESH, MODES, type Mode, ModeBody, ModeTools, type View, hideMore, nextWord } from "./modes";
 import { useSwipe } from "./swipe";
-import { HIDE_STEPS, Reference, countWords, split } from "./words";
+import { Reference, split } from "./words";
 
 const MODE_KEY = "verses.recall-mode";
 const stored = remembered(MODE_KEY);
@@ -70,10 +70,8 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
     else if (command === "not-yet") answer(false);
     else if (command === "help") setHelpOpen(true);
     else if (command === "reveal") update({ revealed: !view.revealed, shown: 0 });
-    else if (mode.value === "hide") update({ step: Math.min(HIDE_STEPS, view.step + 1), revealed: false });
-    else if (mode.value === "recall" && !view.revealed) {
-      update({ shown: view.shown + 1, revealed: view.shown + 1 >= countWords(pieces) });
-    }
+    else if (mode.value === "hide") update(hideMore(view, 1));
+    else if (mode.value === "recall" && !view.revealed) update(nextWord(view, pieces));
   });
 
   const chooseMode = (chosen: Mode) => {
@@ -110,11 +108,12 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
         <p class="outcome small" role="status">
           {outcome ?? (
             <>
-              <span class="only-touch">Swipe right for “Got it”, left for “Not yet”.</span>
-              <span class="only-keys">Space shows the words. 1 is “Not yet”, 2 is “Got it”.</span>
+              <span class="only-touch">Swipe right if you got it, left if not yet.</span>
+              <span class="only-keys">Space: show. 1: not yet. 2: got it.</span>
             </>
           )}
         </p>
+        {card.text && <ModeTools mode={mode.value} pieces={pieces} view={view} update={update} />}
         <Button icon="restore" busy={busy} class="not-yet" onClick={() => answer(false)}>Not yet</Button>
         <Button icon="check" busy={busy} class="got-it" onClick={() => answer(true)}>Got it</Button>
       </div>

@@ -38,51 +38,30 @@ interface ModeProps {
 /** How long typing must pause before it is scored. */
 const SCORE_AFTER_MS = 180;
 
-function Recall({ pieces, view, update }: ModeProps) {
-  const words = countWords(pieces);
+function Recall({ pieces, view }: ModeProps) {
   const isStarted = view.revealed || view.shown > 0;
   return (
-    <>
-      <div class="words">
-        <Words pieces={pieces} show={(word) => (view.revealed || word < view.shown ? "whole" : "nothing")} />
-        {!isStarted && <p class="prompt soft">Say it from memory. Then look.</p>}
-      </div>
-      <div class="tools">
-        <Button disabled={view.revealed} onClick={() => update({ shown: view.shown + 1, revealed: view.shown + 1 >= words })}>
-          Next word
-        </Button>
-        <RevealButton view={view} update={update} />
-      </div>
-    </>
+    <div class="words">
+      <Words pieces={pieces} show={(word) => (view.revealed || word < view.shown ? "whole" : "nothing")} />
+      {!isStarted && <p class="prompt soft">Say it from memory. Then look.</p>}
+    </div>
   );
 }
 
-function Letters({ pieces, view, update }: ModeProps) {
+function Letters({ pieces, view }: ModeProps) {
   return (
-    <>
-      <div class="words">
-        <Words pieces={pieces} show={() => (view.revealed ? "whole" : "letter")} />
-      </div>
-      <div class="tools">
-        <RevealButton view={view} update={update} />
-      </div>
-    </>
+    <div class="words">
+      <Words pieces={pieces} show={() => (view.revealed ? "whole" : "letter")} />
+    </div>
   );
 }
 
-function Hide({ pieces, view, update }: ModeProps) {
+function Hide({ pieces, view }: ModeProps) {
   const hidden = hiddenAt(view.step, countWords(pieces));
   return (
-    <>
-      <div class="words">
-        <Words pieces={pieces} show={(word) => (view.revealed || !hidden.has(word) ? "whole" : "gap")} />
-      </div>
-      <div class="tools">
-        <Button disabled={view.step === 0} onClick={() => update({ step: view.step - 1, revealed: false })}>Hide fewer</Button>
-        <Button disabled={view.step === HIDE_STEPS} onClick={() => update({ step: view.step + 1, revealed: false })}>Hide more</Button>
-        <RevealButton view={view} update={update} />
-      </div>
-    </>
+    <div class="words">
+      <Words pieces={pieces} show={(word) => (view.revealed || !hidden.has(word) ? "whole" : "gap")} />
+    </div>
   );
 }
 
@@ -132,18 +111,34 @@ function Type({ card, pieces, view, update }: ModeProps) {
           <Words pieces={pieces} show={() => "whole"} />
         </div>
       )}
-      <div class="tools">
-        <RevealButton view={view} update={update} />
-      </div>
     </>
   );
 }
 
-function RevealButton({ view, update }: Pick<ModeProps, "view" | "update">) {
+/** One word more, of those not seen yet. */
+export function nextWord(view: View, pieces: Piece[]): Partial<View> {
+  return { shown: view.shown + 1, revealed: view.shown + 1 >= countWords(pieces) };
+}
+
+export function hideMore(view: View, by: number): Partial<View> {
+  return { step: Math.max(0, Math.min(HIDE_STEPS, view.step + by)), revealed: false };
+}
+
+/** What can be done with the words. */
+export function ModeTools({ mode, pieces, view, update }: Omit<ModeProps, "card"> & { mode: Mode }) {
   return (
-    <Button icon="eye" onClick={() => update({ revealed: !view.revealed, shown: 0 })}>
-      {view.revealed ? "Hide again" : "Show all"}
-    </Button>
+    <div class="tools">
+      {mode === "recall" && (
+        <Button disabled={view.revealed} onClick={() => update(nextWord(view, pieces))}>Next word</Button>
+      )}
+      {mode === "hide" && (
+        <>
+          <Button disabled={view.step === 0} onClick={() => update(hideMore(view, -1))}>Fewer gaps</Button>
+          <Button disabled={view.step === HIDE_STEPS} onClick={() => update(hideMore(view, 1))}>More gaps</Button>
+        </>
+      )}
+      <Button onClick={() => update({ revealed: !view.revealed, shown: 0 })}>{view.revealed ? "Hide again" : "Show all"}</Button>
+    </div>
   );
 }
 
