@@ -31,7 +31,7 @@ function Understood({ passage, isOnly, noWords }: { passage: ParsedPassage; isOn
   return (
     <div class="stack tight">
       <div class="line">
-        <h3>{state === "known" ? <a href={versePath(verseId)}><bdi>{reference}</bdi></a> : <bdi>{reference}</bdi>}</h3>
+        <strong>{state === "known" ? <a href={versePath(verseId)}><bdi>{reference}</bdi></a> : <bdi>{reference}</bdi>}</strong>
         <State passage={passage} />
       </div>
       {state === "archived" && <p class="small">Adding brings it back, with its progress.</p>}
@@ -46,7 +46,7 @@ function NotUnderstood({ entry, onReplace }: { entry: ParsedEntry; onReplace: (e
   const suggestion = entry.error?.suggestion;
   return (
     <div class="stack tight">
-      <h3><bdi>{entry.input}</bdi></h3>
+      <strong><bdi>{entry.input}</bdi></strong>
       <p>{entry.error?.message}</p>
       {suggestion && (
         <div class="line"><Button onClick={() => onReplace(entry, suggestion)}>Use “{suggestion}”</Button></div>

@@ -108,6 +108,7 @@ export function References() {
       const results = await addInPieces(verses, (done) => setAdding({ done, of: verses.length }));
       const made = outcomeOf(entries, results);
       draft.value = made.rest;
+      parsed.clear();
       setOutcome(made);
       if (keepsFocus) area()?.focus();
       else result.current?.focus();

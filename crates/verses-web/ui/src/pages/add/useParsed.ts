@@ -17,9 +17,11 @@ export interface Parsed {
   error: CallError | null;
 }
 
+const NOTHING: Parsed = { text: "", entries: [], error: null };
+
 /** `fresh` changes when the same text may give another answer; `paused`: the answer would be old at once. */
-export function useParsed(text: string, translation: string | null, fresh: unknown, paused: boolean): Parsed & { retry(): void } {
-  const [parsed, setParsed] = useState<Parsed>({ text: "", entries: [], error: null });
+export function useParsed(text: string, translation: string | null, fresh: unknown, paused: boolean): Parsed & { retry(): void; clear(): void } {
+  const [parsed, setParsed] = useState<Parsed>(NOTHING);
   const [round, setRound] = useState(0);
   const turn = useRef(0);
   const retry = () => setRound((n) => n + 1);
@@ -40,5 +42,5 @@ export function useParsed(text: string, translation: string | null, fresh: unkno
     }, text.length > LONG_FROM ? LONG_REST_MS : REST_MS);
     return () => clearTimeout(timer);
   }, [text, translation, fresh, paused, round]);
-  return { ...parsed, retry };
+  return { ...parsed, retry, clear: () => setParsed(NOTHING) };
 }

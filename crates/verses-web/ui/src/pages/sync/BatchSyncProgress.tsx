@@ -93,6 +93,8 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
   const said = useMilestone(state, now.title);
   const isGuest = seen.account.kind === "guest";
   const needsSignIn = state.phase === "signin" || !seen.account.signedIn;
+  // The headline says it already.
+  const saysTrouble = needsSignIn || state.phase === "upgrade";
   const isSending = state.phase === "sending";
 
   const sync = () => run(async () => {
@@ -108,7 +110,7 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
         <div class="stack tight">
           <h2>{now.title}</h2>
           <p class="soft">{now.text}</p>
-          {!isGuest && state.trouble && <p>{state.trouble}</p>}
+          {!isGuest && !saysTrouble && state.trouble && <p>{state.trouble}</p>}
           {!isGuest && state.until !== null && <Countdown until={state.until} then={now.then} />}
         </div>
       </div>
