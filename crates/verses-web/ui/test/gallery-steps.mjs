@@ -27,6 +27,7 @@ const ADD = [
     await typed(page, `${LIST}\nObadiah 1:99`);
     await page.locator("textarea").press("Control+Enter");
     await page.getByText("could not be added").waitFor();
+    await page.locator(".entries").waitFor();
   } },
   { name: "other", path: "add", scenario: "due", run: async (page) => {
     await page.getByLabel("Translation").selectOption({ label: "Another…" });

@@ -136,7 +136,7 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
           {isGuest && <ButtonLink href="/settings" tone="primary" icon="person">Make an account</ButtonLink>}
           {!isGuest && needsSignIn && <ButtonLink href="/settings" tone="primary" icon="person">Sign in</ButtonLink>}
           {state.phase === "upgrade" && <Button tone="primary" onClick={() => location.reload()}>Reload</Button>}
-          {!isGuest && !needsSignIn && (
+          {!isGuest && !saysTrouble && (
             <Button
               tone="primary"
               icon="sync"
