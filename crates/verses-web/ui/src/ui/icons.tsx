@@ -34,7 +34,7 @@ export type IconName = keyof typeof PATHS;
 export function Icon({ name, size = 20, class: className }: { name: IconName; size?: number; class?: string }) {
   return (
     <svg
-      class={className}
+      class={name === "back" || name === "forward" ? `turns ${className ?? ""}` : className}
       width={size}
       height={size}
       viewBox="0 0 24 24"
