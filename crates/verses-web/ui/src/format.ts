@@ -43,6 +43,9 @@ export function formatWhen(date: string, today: string): string {
     : withYear.format(parseDate(date));
 }
 
+/** For the beginning of a line. */
+export const capital = (text: string): string => text.replace(/^./u, (first) => first.toUpperCase());
+
 /** "1 passage", "1,200 passages". */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString()} ${n === 1 ? one : many}`;

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Card as VerseCard } from "../engine/api";
-import { formatMoment, formatWhen } from "../format";
+import { capital, formatMoment, formatWhen } from "../format";
 import { useQuery } from "../query";
 import { goBack } from "../router";
 import { overview } from "../state";
@@ -47,7 +47,7 @@ function Words({ card }: { card: VerseCard }) {
 function Facts({ card, today }: { card: VerseCard; today: string }) {
   return (
     <dl class="facts-grid">
-      <Fact name="Next">{card.archived ? "Not planned" : card.isDue ? "Today" : formatWhen(card.nextDue, today)}</Fact>
+      <Fact name="Next">{card.archived ? "Not planned" : card.isDue ? "Today" : capital(formatWhen(card.nextDue, today))}</Fact>
       <Fact name="In a row">{card.streak.toLocaleString()}</Fact>
       <Fact name="Best">{card.bestStreak.toLocaleString()}</Fact>
       <Fact name="Last review">{card.lastReviewedAt === null ? "Never" : formatMoment(card.lastReviewedAt)}</Fact>

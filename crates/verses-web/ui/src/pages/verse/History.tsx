@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { CardDetail, HistoryEntry } from "../../engine/api";
-import { PHASE_NAMES, count, formatDate, formatMoment, formatWhen } from "../../format";
+import { PHASE_NAMES, capital, count, formatDate, formatMoment, formatWhen } from "../../format";
 import { Button } from "../../ui/controls";
 import { Badge } from "../../ui/display";
 import { Icon, type IconName } from "../../ui/icons";
@@ -60,7 +60,7 @@ export function Upcoming({ upcoming, today }: { upcoming: CardDetail["upcoming"]
     <ol class="upcoming">
       {upcoming.map((it) => (
         <li key={it.date}>
-          <span class="numbers">{it.date <= today ? "Today" : formatWhen(it.date, today).replace(/^./, (first) => first.toUpperCase())}</span>
+          <span class="numbers">{it.date <= today ? "Today" : capital(formatWhen(it.date, today))}</span>
           <span class="small soft">{PHASE_NAMES[it.phase]}</span>
           <time class="unseen" dateTime={it.date}>{formatDate(it.date)}</time>
         </li>
