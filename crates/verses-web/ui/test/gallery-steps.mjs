@@ -96,7 +96,26 @@ const SETTINGS = [
   } },
   { name: "imported", path: "settings", scenario: "user", run: async (page) => {
     await page.locator("input[type=file]").setInputFiles({ name: "a.json", mimeType: "application/json", buffer: Buffer.from("{}") });
-    await page.getByText("taken over").waitFor();
+    await page.getByText("Hezekiah").waitFor();
+  } },
+];
+
+const LIBRARY = [
+  { name: "nothing", path: "library", scenario: "due", run: async (page) => {
+    await page.getByRole("searchbox").fill("Habakkuk");
+    await page.getByText("Nothing found").waitFor();
+  } },
+  { name: "archived", path: "library", scenario: "due", run: (page) => mode("Archived")(page) },
+  { name: "far", path: "library", scenario: "many", run: async (page) => {
+    await page.evaluate(() => scrollTo(0, 400_000));
+    await page.waitForFunction(() => document.querySelectorAll("[data-index] a").length > 8);
+  } },
+  { name: "pace", path: "library/verse-1", scenario: "due", run: (page) => press(page, "Change how often") },
+  { name: "archive", path: "library/verse-1", scenario: "due", run: (page) => press(page, "Archive") },
+  { name: "history", path: "library/verse-1", scenario: "due", run: (page) => press(page, "Show all 24") },
+  { name: "tables", path: "progress", scenario: "due", run: async (page) => {
+    await page.getByText("By month").click();
+    await page.getByText("By week").click();
   } },
 ];
 
@@ -123,6 +142,7 @@ export const STEPS = [
     await page.getByRole("button", { name: "Got it" }).click();
     await page.getByText("That is all for today").waitFor();
   } },
+  ...LIBRARY,
   ...ADD,
   ...SYNC,
   ...SETTINGS,

@@ -1,7 +1,9 @@
 // Sync: how sending stands, what failed and what to do about it, what waits, and what was sent last.
 
+import { useEffect } from "preact/hooks";
+import type { QueueItem } from "../engine/api";
 import { type Query, useQuery } from "../query";
-import { overview, syncState } from "../state";
+import { onChanged, overview, syncState } from "../state";
 import { ErrorState, PageHead, Skeleton } from "../ui/display";
 import { BatchSyncProgress } from "./sync/BatchSyncProgress";
 import { Network, Storage } from "./sync/device";
@@ -13,14 +15,36 @@ const MAX_FAILED = 500;
 /** More than this nobody reads; the number says the rest. */
 const MAX_WAITING = 300;
 
+/** While much is sent the lists change all the time, and each answer costs the engine a look at the whole queue. */
+const LISTS_EVERY_MS = 1000;
+
+function useQueue(failedOnly: boolean, limit: number): Query<QueueItem[]> {
+  const query = useQuery("queue", { failedOnly, limit }, { live: false });
+  const { reload } = query;
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = onChanged(() => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        reload();
+      }, LISTS_EVERY_MS);
+    });
+    return () => {
+      clearTimeout(timer);
+      stop();
+    };
+  }, [reload]);
+  return query;
+}
+
 const isSettled = (query: Query<unknown>): boolean => query.data !== undefined || query.error !== null;
 
 export default function SyncPage() {
   const asked = useQuery("syncState", {}, { live: false });
   const state = syncState.value ?? asked.data;
   const seen = overview.value;
-  const failed = useQuery("queue", { failedOnly: true, limit: MAX_FAILED });
-  const waiting = useQuery("queue", { failedOnly: false, limit: MAX_WAITING });
+  const failed = useQueue(true, MAX_FAILED);
+  const waiting = useQueue(false, MAX_WAITING);
   // All lists at once: one that came later would push the others down.
   const isReady = isSettled(failed) && isSettled(waiting);
   return (

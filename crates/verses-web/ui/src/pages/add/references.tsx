@@ -92,10 +92,12 @@ export function References() {
     () => ({ ready: parsed.entries.filter(isAddable).length, told: summary(parsed.entries) }),
     [parsed.entries],
   );
+  /** "Another…" without its name would silently be the usual one. */
+  const isNameless = isOther.value && !translation.value;
   const area = () => form.current?.querySelector("textarea");
 
   const add = async (keepsFocus: boolean) => {
-    if (adding || !text.trim()) return;
+    if (adding || isNameless || !text.trim()) return;
     setFault(null);
     setOutcome(null);
     try {
@@ -159,7 +161,7 @@ export function References() {
           {state && <Fetching text={state} />}
           {adding && adding.of > 1 && <ProgressBar label="Adding" value={adding.done} of={adding.of} />}
           <div class="line">
-            <Button type="submit" tone="primary" icon="add" busy={adding !== null} disabled={ready === 0 && adding === null}>
+            <Button type="submit" tone="primary" icon="add" busy={adding !== null} disabled={(ready === 0 && adding === null) || isNameless}>
               {adding ? "Adding…" : ready > 1 ? `Add ${count(ready, "passage")}` : "Add"}
             </Button>
             <p class="small soft" role="status">{told && `${told}.`}</p>

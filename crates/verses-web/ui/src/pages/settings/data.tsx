@@ -19,7 +19,7 @@ function Imported({ result }: { result: ImportResult }) {
   const parts = [
     `${count(added, "passage")} added`,
     duplicates > 0 && `${duplicates.toLocaleString()} already yours`,
-    phases > 0 && `${count(phases, "phase")} set`,
+    phases > 0 && `${phases.toLocaleString()} set to the phase in the file`,
     failed.length > 0 && `${failed.length.toLocaleString()} could not be read`,
   ].filter(Boolean);
   return (
@@ -54,7 +54,7 @@ export function YourData() {
     <Card class="stack">
       <div>
         <h2>Your data</h2>
-        <p class="soft small">All your passages and reviews, in one file. They are yours: take them anywhere, or keep the file safe.</p>
+        <p class="soft small">All your passages and reviews in one file, to keep safe or take elsewhere. Reading it adds the passages with their phases, not past reviews.</p>
       </div>
       <div class="line">
         <Button icon="install" busy={isSaving} onClick={save}>Save as a file</Button>

@@ -1,6 +1,6 @@
 // The profile: name, translation, how references are shown, time zone. Each choice is saved as it is made; the name on "Save".
 
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Profile as ProfileData, ReferenceDisplayMode } from "../../engine/api";
 import { useBusy } from "../../busy";
 import { call } from "../../engine/client";
@@ -26,6 +26,8 @@ function zones(...used: string[]): string[] {
 
 function Fields({ profile, onSaved }: { profile: ProfileData; onSaved: () => void }) {
   const [name, setName] = useState(profile.fullName);
+  // It may come from another device.
+  useEffect(() => setName(profile.fullName), [profile.fullName]);
   const [busy, run] = useBusy();
   const [said, setSaid] = useState("");
   const [fault, setFault] = useState<{ field: keyof ProfileData; message: string } | null>(null);

@@ -26,6 +26,9 @@ const FIELDS: NumberField[] = [
   { name: "fetchIntervalMs", label: "Look for news from other devices, in minutes", hint: "While the app is open.", unit: "minutes", scale: 60_000 },
 ];
 
+/** The engine has 32 bits for some of them. */
+const MAX_NUMBER = 4e9;
+
 const BACK_TO_DEFAULTS: DeviceSettings = {
   batch: { maxBatchSize: null, batchTimeoutMs: null, maxRetries: null, networkAwareThrottling: null, individualOnly: null },
   fetchIntervalMs: null,
@@ -81,7 +84,8 @@ function Fields({ settings, onSaved }: { settings: Settings; onSaved: () => void
     const values: Partial<Record<NumberName, number | null>> = {};
     for (const { name, scale } of FIELDS) {
       const value = typed[name].trim() === "" ? null : Math.round(Number(typed[name].replace(",", ".")) * scale);
-      if (Number.isNaN(value)) return refuse({ name, text: "Write a number, or leave it empty." });
+      if (value !== null && !(value >= 0)) return refuse({ name, text: "Write a number, or leave it empty." });
+      if (value !== null && value > MAX_NUMBER) return refuse({ name, text: "This is too large." });
       values[name] = value;
     }
     const { fetchIntervalMs = null, maxBatchSize = null, batchTimeoutMs = null, maxRetries = null } = values;

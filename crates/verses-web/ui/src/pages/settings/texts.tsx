@@ -29,7 +29,7 @@ function Text({ text, onChanged }: { text: TextState; onChanged: () => void }) {
         <h3>{text.title} <span class="soft">({text.translation})</span></h3>
         {isWhole && <Badge tone="good" icon="check">On this device</Badge>}
       </div>
-      <p class="soft small">{bytes(text.bytes)}. Licence: {text.licence}.</p>
+      <p class="soft small">{text.bytes > 0 && `${bytes(text.bytes)}. `}Licence: {text.licence}.</p>
       {!isWhole && (
         <>
           <ProgressBar label={`${text.title} on this device`} value={text.have} of={text.pieces} text={`${text.have} of ${text.pieces} parts`} />
