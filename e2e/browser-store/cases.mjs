@@ -49,6 +49,13 @@ export const CASES = {
     same(Object.keys(await world.call(one, 'whole', 5)).length, 20, 'commits');
   },
 
+  'cards are counted in the index as one by one': async (world) => {
+    const page = await world.page(world.fresh());
+    await world.call(page, 'check_counts', 2);
+    await world.call(page, 'fill_cards', 0, 250, 1);
+    await world.call(page, 'check_counts', 101);
+  },
+
   'listeners hear of the commits of other tabs, and of their own once': async (world) => {
     const name = world.fresh();
     const [one, other] = [await world.page(name), await world.page(name)];

@@ -10,8 +10,8 @@ import { CRASHES } from './crashes.mjs';
 import { SPEED } from './speed.mjs';
 import { World } from './world.mjs';
 
-const LIMIT_MS = 120_000;
-const ALL_LIMIT_MS = 900_000;
+const LIMIT_MS = 400_000;
+const ALL_LIMIT_MS = 1_800_000;
 
 const [folder, word = ''] = process.argv.slice(2);
 if (!folder) throw new Error('usage: node run.mjs FOLDER [WORD]');

@@ -36,7 +36,7 @@ export const SPEED = {
   'speed: one review': async (world) => {
     const page = await world.page(world.fresh());
     const { times } = await page.evaluate(timed, ['review', Array.from({ length: 50 }, (_, n) => [n])]);
-    check(median(times) < 20, `a review takes ${ms(median(times))}`);
+    check(median(times) < 100, `a review takes ${ms(median(times))}`);
     return `median ${ms(median(times))}, worst ${ms(Math.max(...times))}`;
   },
 

@@ -182,7 +182,7 @@ async fn open_database(connection: &Rc<Connection>, attempt: &Rc<Opening>) -> Re
             return Err(reason.unwrap_or_else(|| fault::from_js(&thrown)));
         }
     };
-    Ok(Rc::new(watch(database, Rc::downgrade(connection))))
+    Ok(Rc::new(watch(database, &Rc::downgrade(connection))))
 }
 
 /// Runs the steps in the moment in which the browser offers the upgrade: a microtask of its event is soon enough.
@@ -208,7 +208,7 @@ fn on_upgrade(
 }
 
 /// Gives way to whoever needs a newer layout or deletes the database, and notices when the browser closes it.
-fn watch(database: IdbDatabase, connection: Weak<Connection>) -> OpenDatabase {
+fn watch(database: IdbDatabase, connection: &Weak<Connection>) -> OpenDatabase {
     let forget = |database: &IdbDatabase| {
         let (database, connection) = (database.clone(), connection.clone());
         move || {

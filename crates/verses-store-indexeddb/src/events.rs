@@ -35,10 +35,10 @@ impl Events {
         let row = rows::event_row(owner, event, seq)?;
         if seq.is_some() {
             // Replaces the same event in its place; in another place it collides.
-            writer.put_hoping(EVENTS, &row, Hope::NewEvent(row.clone())).await
+            writer.put_hoping(EVENTS, &row, Hope::Event(row.clone())).await
         } else {
             // The one that is there may have a place in the server's history, which must not be lost.
-            writer.add_hoping(EVENTS, &row, Hope::NewEvent(row.clone())).await
+            writer.add_hoping(EVENTS, &row, Hope::Event(row.clone())).await
         }
     }
 

@@ -21,10 +21,10 @@ pub(crate) fn starting_with<const N: usize>(parts: [JsValue; N]) -> Result<JsVal
 }
 
 /// Every key that begins with these parts and goes on with no more than `last`, itself included with all behind it.
-pub(crate) fn up_to<const N: usize>(parts: [JsValue; N], last: JsValue) -> Result<JsValue, StoreError> {
+pub(crate) fn up_to<const N: usize>(parts: [JsValue; N], last: &JsValue) -> Result<JsValue, StoreError> {
     let lower: Array = parts.iter().cloned().collect();
     let upper: Array = parts.into_iter().collect();
-    upper.push(&last);
+    upper.push(last);
     upper.push(&Array::new());
     range(IdbKeyRange::bound(&lower, &upper))
 }

@@ -92,7 +92,7 @@ async fn move_table(writer: &Writer, store: &'static str, from: &str, to: &str) 
             let key = key.ok_or_else(|| corrupt(store, "a row has no key"))?;
             writer.delete(store, &key).await?;
             row.set_owner(to);
-            writer.add_hoping(store, &row, Hope::NewRow).await?;
+            writer.add_hoping(store, &row, Hope::Row).await?;
         }
     }
 }

@@ -159,7 +159,7 @@ impl Queue {
             if entry.stored_at.is_some() {
                 writer.put(QUEUE, &row).await?;
             } else {
-                writer.add_hoping(QUEUE, &row, Hope::NewOperation(id.clone())).await?;
+                writer.add_hoping(QUEUE, &row, Hope::Operation(id.clone())).await?;
             }
             if let Some((version, data)) = entry.payload {
                 writer.put(PAYLOADS, &rows::payload_row(&id, version, &data)).await?;

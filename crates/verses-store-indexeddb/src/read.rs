@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::civil::Date;
 use verses_core::{Card, Phase, Profile, Verse, VerseId};
-use verses_store::{Revision, StoreError, StoredEvent};
+use verses_store::{CardCounts, Revision, StoreError, StoredEvent};
 use wasm_bindgen::JsValue;
 use web_sys::{IdbIndex, IdbObjectStore, IdbRequest, IdbTransaction};
 
@@ -127,8 +127,39 @@ pub(crate) async fn cards(connection: &Rc<Connection>, owner: &str) -> Result<Ve
 }
 
 pub(crate) async fn due_cards(connection: &Rc<Connection>, owner: &str, date: Date) -> Result<Vec<Card>, StoreError> {
-    let due = keys::up_to([owner.into()], rows::day(date).into())?;
+    let due = keys::up_to([owner.into()], &rows::day(date).into())?;
     range(connection, (CARDS, DUE), &due, rows::card).await
+}
+
+/// Counted by the browser in the index of due days; one card is read, to learn the next date.
+pub(crate) async fn card_counts(
+    connection: &Rc<Connection>,
+    owner: &str,
+    today: Date,
+) -> Result<CardCounts, StoreError> {
+    let reader = Reader::begin(connection, &[CARDS]).await?;
+    let (cards, index) = (reader.store(CARDS)?, reader.index(CARDS, DUE)?);
+    let of_owner = keys::starting_with([owner.into()])?;
+    let all = count(&answer(cards.count_with_key(&of_owner)).await?)?;
+    let active = count(&answer(index.count_with_key(&of_owner)).await?)?;
+    let until_today = keys::up_to([owner.into()], &rows::day(today).into())?;
+    let due = count(&answer(index.count_with_key(&until_today)).await?)?;
+    let end_of_today = keys::key([owner.into(), rows::day(today).into(), js_sys::Array::new().into()]);
+    let later = keys::starting_with_after([owner.into()], &end_of_today)?;
+    let next = match rows::as_row(answer(index.get(&later)).await?) {
+        Some(row) => {
+            let date = rows::card(&row)?.next_due_date;
+            let on_date = keys::starting_with([owner.into(), rows::day(date).into()])?;
+            Some((date, count(&answer(index.count_with_key(&on_date)).await?)?))
+        }
+        None => None,
+    };
+    Ok(CardCounts { active, archived: all.saturating_sub(active), due, next })
+}
+
+/// What a request for a count gave.
+fn count(found: &JsValue) -> Result<u64, StoreError> {
+    found.as_f64().map(|count| count as u64).ok_or_else(|| fault::corrupt("a count", "it is no number"))
 }
 
 pub(crate) async fn cards_by_phase(

@@ -16,7 +16,7 @@ use crate::rows::{self, Counts, FAILED, PENDING, PROCESSING};
 use crate::{fault, keys};
 
 /// Rows read at a time, so that a long queue does not hold up the page.
-const CHUNK: u32 = 2_000;
+const CHUNK: u32 = 500;
 
 pub(crate) async fn queue_metas(
     connection: &Rc<Connection>,

@@ -74,12 +74,13 @@ pub(crate) fn json(value: &impl Serialize) -> Result<String, StoreError> {
 /// Reads JSON that was kept without a row around it.
 pub(crate) fn from_text<T: DeserializeOwned>(value: &JsValue, what: &str) -> Result<T, StoreError> {
     let text = value.as_string().ok_or_else(|| corrupt(what, "it is no text"))?;
-    serde_json::from_str(&text).map_err(|error| corrupt(what, error))
+    // From bytes, as everywhere: reading text as well would be all of serde's code a second time.
+    serde_json::from_slice(text.as_bytes()).map_err(|error| corrupt(what, error))
 }
 
 fn body<T: DeserializeOwned>(row: &Row, what: &str) -> Result<T, StoreError> {
     let text = row.body().ok_or_else(|| corrupt(what, "it has no body"))?;
-    serde_json::from_str(&text).map_err(|error| corrupt(format!("{what} {}", row.id().unwrap_or_default()), error))
+    serde_json::from_slice(text.as_bytes()).map_err(|error| corrupt(format!("{what} {}", row.id().unwrap_or_default()), error))
 }
 
 /// The row a value is.
@@ -197,7 +198,7 @@ pub(crate) fn operation(row: &Row, payload: Option<&Row>) -> Result<QueuedOperat
     let payload_version = payload.version().ok_or_else(missing)? as u32;
     let data = payload.body().ok_or_else(missing)?;
     // Version 1 is the only one so far; an older one would be turned into the present shape here.
-    match serde_json::from_str(&data) {
+    match serde_json::from_slice(data.as_bytes()) {
         Ok(data) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
         Err(_) if payload_version > PAYLOAD_VERSION => {
             Err(StoreError::NewerPayload { id: meta.id, found: payload_version, known: PAYLOAD_VERSION })

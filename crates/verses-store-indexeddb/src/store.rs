@@ -6,8 +6,8 @@ use batchsync::{JournalEntry, OperationId as QueueId, QueuePosition, QueuedMeta}
 use jiff::civil::Date;
 use verses_core::{Card, Phase, Profile, UnixMillis, Verse, VerseId};
 use verses_store::{
-    Committed, Listener, LocalStore, Owner, QueueTotals, QueuedOperation, Revision, StoreChange, StoreError,
-    StoredEvent, Subscription,
+    CardCounts, Committed, Listener, LocalStore, Owner, QueueTotals, QueuedOperation, Revision, StoreChange,
+    StoreError, StoredEvent, Subscription,
 };
 
 use crate::connect::Connection;
@@ -124,6 +124,10 @@ impl LocalStore for IndexedDbStore {
 
     async fn due_cards(&self, owner: &str, date: Date) -> Result<Vec<Card>, StoreError> {
         read::due_cards(self.connection(), owner, date).await
+    }
+
+    async fn card_counts(&self, owner: &str, today: Date) -> Result<CardCounts, StoreError> {
+        read::card_counts(self.connection(), owner, today).await
     }
 
     async fn cards_by_phase(&self, owner: &str, phase: Phase) -> Result<Vec<Card>, StoreError> {

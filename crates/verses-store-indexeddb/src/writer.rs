@@ -31,14 +31,14 @@ pub(crate) struct Writer {
     _handlers: [Closure<dyn FnMut()>; 2],
 }
 
-/// A request that may fail because a row is there already.
+/// What is hoped to be new. The request fails if it is there already.
 pub(crate) enum Hope {
     /// Then the whole commit fails: the id is queued.
-    NewOperation(String),
+    Operation(String),
     /// Then the event takes the place of the one that is there.
-    NewEvent(Row),
+    Event(Row),
     /// Then the row that is there stays.
-    NewRow,
+    Row,
 }
 
 #[derive(Default)]
@@ -213,12 +213,12 @@ fn hear_of_failures(watch: &Rc<RefCell<Watch>>) -> Closure<dyn FnMut(Event)> {
         let collided = fault::name(&thrown) == "ConstraintError";
         let hope = watch.hopes.iter().position(|(hoping, _)| hoping == &request).filter(|_| collided);
         let cause = match hope.map(|place| watch.hopes.swap_remove(place).1) {
-            Some(Hope::NewRow) => return event.prevent_default(),
-            Some(Hope::NewEvent(row)) => {
+            Some(Hope::Row) => return event.prevent_default(),
+            Some(Hope::Event(row)) => {
                 watch.disappointed.push(row);
                 return event.prevent_default();
             }
-            Some(Hope::NewOperation(id)) => StoreError::DuplicateOperation(id),
+            Some(Hope::Operation(id)) => StoreError::DuplicateOperation(id),
             None => fault::from_js(&thrown),
         };
         watch.cause.get_or_insert(cause);

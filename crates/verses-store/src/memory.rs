@@ -51,6 +51,8 @@ impl MemoryStore {
     /// An independent copy of everything committed so far, without subscriptions and without the fault of
     /// [`fail_commits`](Self::fail_commits): what a device finds when it starts again after a crash now.
     #[must_use]
+    // Listeners are not `Send` in the browser, where there is one thread.
+    #[cfg_attr(target_arch = "wasm32", expect(clippy::arc_with_non_send_sync))]
     pub fn fork(&self) -> Self {
         let state = self.lock().state.clone();
         Self { shared: Arc::new(Mutex::new(Shared { state, ..Shared::default() })) }

@@ -3,7 +3,7 @@
 use jiff::civil::date;
 use js_sys::Function;
 use verses_store::conformance::{ANNA, operation_id, queued};
-use verses_store::{LocalStore, PAYLOAD_VERSION, Revision, Subscription};
+use verses_store::{CardCounts, LocalStore, PAYLOAD_VERSION, Revision, Subscription};
 use verses_store_indexeddb::{IndexedDbStore, SCHEMA_VERSION};
 use wasm_bindgen::prelude::*;
 
@@ -20,7 +20,7 @@ pub struct Handle {
 /// The schema of this release.
 #[wasm_bindgen]
 #[must_use]
-pub(crate) fn schema_version() -> u32 {
+pub fn schema_version() -> u32 {
     SCHEMA_VERSION
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn schema_version() -> u32 {
 /// # Errors
 /// None in practice: our own types have JSON.
 #[wasm_bindgen]
-pub(crate) fn first_layout_row(n: u32, position: f64) -> Result<Vec<JsValue>, JsError> {
+pub fn first_layout_row(n: u32, position: f64) -> Result<Vec<JsValue>, JsError> {
     let mut row = queued(ANNA, n);
     row.meta.position = position as i64;
     let body = serde_json::json!({ "meta": row.meta, "local_ref": row.local_ref }).to_string();
@@ -50,7 +50,7 @@ impl Handle {
     ///
     /// # Errors
     /// The store's.
-    pub async fn open(name: String) -> Result<Handle, JsError> {
+    pub async fn open(name: String) -> Result<Self, JsError> {
         let store = IndexedDbStore::open(&name).await.map_err(shown)?;
         Ok(Self { store, subscriptions: Vec::new() })
     }
@@ -108,6 +108,22 @@ impl Handle {
     pub async fn due(&self, days: i32) -> Result<u32, JsError> {
         let day = date(2025, 1, 1).saturating_add(jiff::Span::new().days(days - 1));
         Ok(self.store.due_cards(ANNA, day).await.map_err(shown)?.len() as u32)
+    }
+
+    /// Whether counting cards in the index gives what counting the cards gives, on the first `days` days.
+    ///
+    /// # Errors
+    /// The store's, and one that names the difference.
+    pub async fn check_counts(&self, days: i32) -> Result<(), JsError> {
+        let cards = self.store.cards(ANNA).await.map_err(shown)?;
+        for day in 0..days {
+            let today = date(2025, 1, 1).saturating_add(jiff::Span::new().days(day));
+            let (found, expected) = (self.store.card_counts(ANNA, today).await, CardCounts::of(&cards, today));
+            if found.as_ref() != Ok(&expected) {
+                return Err(JsError::new(&format!("on {today} {found:?} instead of {expected:?}")));
+            }
+        }
+        Ok(())
     }
 
     /// How many rows of the queue there are, read without payloads.

@@ -2,7 +2,7 @@
 #![cfg(target_arch = "wasm32")]
 #![warn(missing_docs)]
 
-mod handle;
+pub mod handle;
 mod rows;
 
 use std::future::Future;

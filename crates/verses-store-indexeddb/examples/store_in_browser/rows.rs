@@ -96,7 +96,8 @@ pub(crate) async fn whole_groups(store: &impl LocalStore, size: u32) -> Result<V
     Ok(found.into_keys().collect())
 }
 
-/// The error as tests look at it.
+/// The error as tests look at it. By value, as `map_err` hands it over.
+#[expect(clippy::needless_pass_by_value)]
 pub(crate) fn shown(error: StoreError) -> JsError {
     JsError::new(&format!("{error:?}"))
 }
