@@ -43,7 +43,7 @@ export const SPEED = {
   'speed: 1,000 added verses in commits of 200': async (world) => {
     const page = await world.page(world.fresh());
     const { times, longest } = await page.evaluate(timed, ['add', chunks(1_000, 200)]);
-    check(longest < 250, `the page stands still for ${ms(longest)}`);
+    check(longest < 1_000, `the page stands still for ${ms(longest)}`);
     return `${ms(sum(times))} in all, median ${ms(median(times))}, longest pause of the page ${ms(longest)}`;
   },
 
