@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { overview } from "../state";
-import { Segmented } from "../ui/controls";
+import { Button, Segmented } from "../ui/controls";
 import { PageHead } from "../ui/display";
 import { OwnText } from "./add/own";
 import { Packs } from "./add/packs";
@@ -32,10 +32,10 @@ export default function AddPage() {
           <>
             <References />
             {overview.value?.total === 0 && (
-              <p class="soft">
-                Not sure where to begin? Look at the{" "}
-                <button type="button" class="link" onClick={() => (way.value = "packs")}>starter lists</button>.
-              </p>
+              <div class="line">
+                <span class="soft">Not sure where to begin?</span>
+                <Button tone="quiet" onClick={() => (way.value = "packs")}>See the starter lists</Button>
+              </div>
             )}
           </>
         )}

@@ -1,6 +1,7 @@
 // What became of what was added.
 
 import type { Ref } from "preact";
+import type { AddResult } from "../../engine/api";
 import { count } from "../../format";
 import { versePath } from "../../router";
 import { ButtonLink } from "../../ui/controls";
@@ -16,6 +17,21 @@ function sentence({ added, restored, known, failures }: Outcome): string {
     failures.length > 0 && `${failures.length.toLocaleString()} could not be added.`,
   ].filter(Boolean);
   return parts.join(" ") || "Nothing was added.";
+}
+
+const MAX_FAILURES = 20;
+
+/** Each that could not be added, and why. */
+export function Failures({ failures }: { failures: AddResult[] }) {
+  const beyond = failures.length - MAX_FAILURES;
+  return (
+    <ul class="small">
+      {failures.slice(0, MAX_FAILURES).map((it, n) => (
+        <li key={n}><strong><bdi>{it.reference}</bdi></strong>: {it.error?.message ?? "It could not be added."}</li>
+      ))}
+      {beyond > 0 && <li>And {beyond.toLocaleString()} more.</li>}
+    </ul>
+  );
 }
 
 /** Takes the focus through `focus` when the button that was pressed has nothing more to do. */
@@ -36,14 +52,7 @@ export function Result({ outcome, focus }: { outcome: Outcome | null; focus?: Re
           }
         >
           <p>{sentence(outcome)}</p>
-          {outcome.failures.length > 0 && (
-            <ul class="small">
-              {outcome.failures.slice(0, 20).map((it, n) => (
-                <li key={n}><strong><bdi>{it.reference}</bdi></strong>: {it.error?.message ?? "It could not be added."}</li>
-              ))}
-              {outcome.failures.length > 20 && <li>And {(outcome.failures.length - 20).toLocaleString()} more.</li>}
-            </ul>
-          )}
+          <Failures failures={outcome.failures} />
           {outcome.rest && <p class="small">What was not added is still in the field.</p>}
         </Banner>
       )}

@@ -8,11 +8,11 @@ import { count } from "../../format";
 import { overview } from "../../state";
 import { Button } from "../../ui/controls";
 import { Banner, Card } from "../../ui/display";
+import { Failures } from "../add/result";
 import { saveFile } from "./files";
 
 /** Far more than anybody's data; a wrong file should not stop the page. */
 const MAX_FILE_BYTES = 100_000_000;
-const MAX_FAILURES = 20;
 
 function Imported({ result }: { result: ImportResult }) {
   const { added, duplicates, failed, phases } = result;
@@ -25,12 +25,7 @@ function Imported({ result }: { result: ImportResult }) {
   return (
     <Banner tone={failed.length > 0 ? "warn" : "plain"} icon={failed.length > 0 ? "alert" : "check"}>
       <p>{parts.join(", ")}.</p>
-      <ul class="small">
-        {failed.slice(0, MAX_FAILURES).map((it, n) => (
-          <li key={n}><strong><bdi>{it.reference}</bdi></strong>: {it.error?.message ?? "It could not be added."}</li>
-        ))}
-        {failed.length > MAX_FAILURES && <li>And {(failed.length - MAX_FAILURES).toLocaleString()} more.</li>}
-      </ul>
+      <Failures failures={failed} />
     </Banner>
   );
 }

@@ -19,7 +19,7 @@ export function Network({ state }: { state: SyncState }) {
         <h2>Network</h2>
         {quality ? <Badge tone={quality.tone}>{quality.name}</Badge> : <Badge>{online.value ? "Not measured yet" : "None"}</Badge>}
       </div>
-      <p>{quality ? quality.means : "How many changes travel together follows from how well the first ones get through."}</p>
+      <p>{quality ? quality.means : "It is measured with the first changes that are sent."}</p>
       <p class="soft small numbers">
         {state.batchSize > 0 && `Now at most ${changes(state.batchSize)} in a batch.`}
         {state.roundTripMs !== null && ` The last answer took ${duration(state.roundTripMs)}.`}
@@ -39,7 +39,7 @@ export function Storage() {
     const { persisted } = await call("persist", {});
     setKept(persisted);
     if (persisted) toast("The browser keeps your data.", { tone: "good" });
-    else toast("The browser did not agree this time. It often does once the app is installed.");
+    else toast("The browser did not agree. It often does once the app is installed.");
   });
   const { data, error } = query;
   return (

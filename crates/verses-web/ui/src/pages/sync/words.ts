@@ -17,17 +17,17 @@ export const changes = (n: number): string => count(n, "change");
 
 /** What helps, by the reason of a failure; `why` of the item says what happened. */
 export const HELP: Record<string, string> = {
-  rejected: "Trying again helps only if something has changed since.",
+  rejected: "Try again if something has changed since.",
   blocked: "It goes by itself once that one is saved.",
   too_large: "Remove it, and add the passage in smaller parts.",
   expired: "Try again to send it now.",
-  retries_exhausted: "It is safe on this device. Try again.",
+  retries_exhausted: "It is safe here. Try again.",
   forbidden: "Sign in to the account it belongs to, then try again.",
 };
 
 export const QUALITY: Record<"good" | "fair" | "poor", { name: string; tone: "good" | "warn" | "bad"; means: string }> = {
-  good: { name: "Good", tone: "good", means: "Many changes travel together, so it takes few requests." },
-  fair: { name: "Fair", tone: "warn", means: "Batches are a little smaller, so that each gets through in good time." },
+  good: { name: "Good", tone: "good", means: "Many changes travel together." },
+  fair: { name: "Fair", tone: "warn", means: "Batches are a little smaller, so that each gets through in time." },
   poor: { name: "Poor", tone: "bad", means: "Batches are kept small: if the connection breaks, little has to be sent again." },
 };
 
@@ -42,8 +42,8 @@ export interface Headline {
 
 const REASONS: Record<string, { title: string; text: string }> = {
   collecting: { title: "About to send", text: "A short wait lets more changes travel together." },
-  retry_after: { title: "The server asked for a pause", text: "It is busy. Your changes are safe on this device." },
-  backoff: { title: "Waiting to try again", text: "The last try did not work. Your changes are safe on this device." },
+  retry_after: { title: "The server asked for a pause", text: "It is busy. Your changes are safe here." },
+  backoff: { title: "Waiting to try again", text: "The last try did not work. Your changes are safe here." },
 };
 
 /** The most pressing thing first. */
@@ -52,14 +52,14 @@ export function headline(state: SyncState, seen: Overview, isOnline: boolean): H
   const says = (icon: IconName, title: string, text: string, tone: Headline["tone"] = "plain", then = "Next try") =>
     ({ icon, title, text, tone, then });
   if (account.kind === "guest") {
-    return says("check", "Saved on this device only", "Without an account nothing is sent. With one, your passages are safe if "
-      + "this device is lost, and you find them on your others.");
+    return says("check", "Saved on this device only", "With an account your passages are safe if this device is lost, and on your "
+      + "other devices too.");
   }
   if (state.phase === "signin" || !account.signedIn) {
-    return says("person", "Sign in again to go on", "Your session has ended. Your changes are safe on this device and wait.", "warn");
+    return says("person", "Sign in again to go on", "Your session has ended. Your changes wait on this device.", "warn");
   }
   if (state.phase === "upgrade") {
-    return says("install", "A new version is needed", "The server no longer understands this one. Reload the page. Nothing is lost.",
+    return says("install", "A new version is needed", "Reload the page to get it. Nothing is lost.",
       "warn", "Asks again");
   }
   if (!isOnline || state.phase === "offline") {
