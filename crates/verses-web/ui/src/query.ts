@@ -3,7 +3,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { CallName, Calls } from "./engine/api";
 import { type CallError, asCallError, call } from "./engine/client";
-import { onChanged } from "./state";
+import { onChanged, onOwnerChange } from "./state";
 
 export interface Query<T> {
   data: T | undefined;
@@ -15,6 +15,8 @@ export interface Query<T> {
 /** Answers kept so that going back shows a page at once. */
 const MAX_KEPT = 40;
 const kept = new Map<string, unknown>();
+
+onOwnerChange(() => kept.clear());
 
 function keep(key: string, value: unknown): void {
   kept.delete(key);

@@ -39,6 +39,18 @@ export async function refreshOverview(): Promise<void> {
   }
 }
 
+/** Calls `forget` when the data become those of somebody else, so that nothing kept of the one shows to the other. */
+export function onOwnerChange(forget: () => void): void {
+  let owner = "";
+  effect(() => {
+    const account = overview.value?.account;
+    if (!account) return;
+    const now = `${account.kind} ${account.email}`;
+    if (owner && owner !== now) forget();
+    owner = now;
+  });
+}
+
 /** Begins to listen and asks for the first values. */
 export function start(): void {
   onEvent((event) => {

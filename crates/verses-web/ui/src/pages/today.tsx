@@ -108,7 +108,7 @@ export function Today() {
       return (
         <>
           <p class="outcome small" role="status">{line}</p>
-          <Finished seen={seen} />
+          <Finished seen={seen} hasAnswered={outcome !== null} />
         </>
       );
     }

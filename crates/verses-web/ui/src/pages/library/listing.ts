@@ -5,7 +5,7 @@ import { signal } from "@preact/signals";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { LibraryFilter, LibraryRow } from "../../engine/api";
 import { type CallError, asCallError, call } from "../../engine/client";
-import { onChanged } from "../../state";
+import { onChanged, onOwnerChange } from "../../state";
 
 /** Rows asked for at once. */
 const WINDOW = 100;
@@ -25,6 +25,7 @@ interface Listing {
 const empty = (key: string): Listing => ({ key, total: null, windows: new Map(), stale: new Set() });
 
 let listing = empty("");
+onOwnerChange(() => (listing = empty("")));
 
 /** A row seen in the last listing. */
 export function rowOf(verseId: string): LibraryRow | undefined {

@@ -53,8 +53,9 @@ function GuestHint({ seen }: { seen: Overview }) {
   return <Banner icon="person" actions={actions}>Your passages are on this device only.</Banner>;
 }
 
-export function Finished({ seen }: { seen: Overview }) {
-  const isDone = seen.reviewedToday > 0;
+/** `hasAnswered`: a passage was just answered here; the count of the day may not have come yet. */
+export function Finished({ seen, hasAnswered }: { seen: Overview; hasAnswered: boolean }) {
+  const isDone = hasAnswered || seen.reviewedToday > 0;
   const statistics = useQuery("statistics", { from: seen.today });
   return (
     <div class="stack wide">
@@ -68,7 +69,7 @@ export function Finished({ seen }: { seen: Overview }) {
           </>
         }
       >
-        {isDone && <p>{count(seen.reviewedToday, "review")} done.</p>}
+        {isDone && <p>{count(Math.max(1, seen.reviewedToday), "review")} done.</p>}
         <p>{nextWords(seen)}</p>
       </EmptyState>
       <GuestHint seen={seen} />
