@@ -34,7 +34,7 @@ export default function AddPage() {
             {overview.value?.total === 0 && (
               <div class="line">
                 <span class="soft">Not sure where to begin?</span>
-                <Button tone="quiet" onClick={() => (way.value = "packs")}>See the starter lists</Button>
+                <Button onClick={() => (way.value = "packs")}>See the starter lists</Button>
               </div>
             )}
           </>
