@@ -3,7 +3,7 @@ use anyhow::{Result, bail};
 
 use crate::ci::Step;
 use crate::workspace::Workspace;
-use crate::{bench, ci, e2e, fuzz, fuzz_api, run, sim};
+use crate::{bench, ci, e2e, fuzz, fuzz_api, run, sim, web, web_test};
 
 const USAGE: &str = "\
 The tool runner of Verses.
@@ -21,6 +21,9 @@ Usage: cargo xtask COMMAND
     docs          API documentation, warnings are errors
     test          as above
   e2e             the unmodified Supabase client against the binary, in Node and Chromium; a part of `test`
+  web [--dev]     the web app, for the next build of `verses`; with --dev it is served and built again on every change.
+                  Installs what is missing of Node, a Rust toolchain for WebAssembly and packages
+  web-test        the web app and its store in Chromium; a part of `test`
   fuzz [TARGET] [--minutes N]
                   every fuzz target, or one, for some minutes each; installs what is missing
   fuzz-api        requests made from the server's own description of its interface; a part of `test`
@@ -34,6 +37,8 @@ enum Task {
     Run(Vec<String>),
     Ci,
     E2e,
+    Web { dev: bool },
+    WebTest,
     Step(Step),
     Bench(Option<String>),
     Fuzz(fuzz::Wanted),
@@ -57,6 +62,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
         Task::Run(arguments) => run::run(&workspace, arguments),
         Task::Ci => ci::run_all(&workspace),
         Task::E2e => e2e::run_all(&workspace),
+        Task::Web { dev } => web::run_task(&workspace, dev),
+        Task::WebTest => web_test::run_all(&workspace),
         Task::Step(step) => ci::run_one(&workspace, step),
         Task::Bench(name) => bench::run(&workspace, name.as_deref()),
         Task::Fuzz(wanted) => fuzz::run(&workspace, &wanted),
@@ -85,6 +92,9 @@ fn parse(arguments: &[String]) -> Result<Task> {
         "ci" => Task::Ci,
         "fuzz-api" => Task::FuzzApi,
         "e2e" => Task::E2e,
+        "web" if rest == ["--dev"] => return Ok(Task::Web { dev: true }),
+        "web" => Task::Web { dev: false },
+        "web-test" => Task::WebTest,
         name => match Step::ALL.into_iter().find(|step| step.name() == name) {
             Some(step) => Task::Step(step),
             None => bail!("there is no command `{name}`\n\n{USAGE}"),
@@ -116,6 +126,9 @@ mod tests {
             ("run status", Task::Run(vec!["status".into()])),
             ("ci", Task::Ci),
             ("e2e", Task::E2e),
+            ("web", Task::Web { dev: false }),
+            ("web --dev", Task::Web { dev: true }),
+            ("web-test", Task::WebTest),
             ("fmt", Task::Step(Step::Fmt)),
             ("test", Task::Step(Step::Test)),
             ("sim", Task::Sim(vec![])),
@@ -143,6 +156,7 @@ mod tests {
     fn wrong_arguments_are_named() {
         assert!(parsed("tset").unwrap_err().to_string().contains("`tset`"));
         assert!(parsed("ci --fast").unwrap_err().to_string().contains("`--fast`"));
+        assert!(parsed("web --fast").unwrap_err().to_string().contains("`--fast`"));
         assert!(parsed("bench a b").unwrap_err().to_string().contains("a b"));
     }
 }

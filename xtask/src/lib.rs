@@ -20,3 +20,6 @@ mod run;
 mod server;
 mod sim;
 mod test;
+mod wasm;
+mod web;
+mod web_test;

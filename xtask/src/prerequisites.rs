@@ -139,6 +139,19 @@ pub(crate) fn chromium() -> Result<&'static str> {
     find().context("chromium was installed and does not start: `chromium --version` says why")
 }
 
+/// Packages of Debian for what has no other source here; `what` names it for people who must install it themselves.
+pub(crate) fn packages(names: &[&str], what: &str) -> Result<()> {
+    match route_here() {
+        AptRoute::None => bail!("missing: {what}. Install it and try again."),
+        route => {
+            eprintln!("xtask: installing {} with apt-get", names.join(", "));
+            run(&mut apt_get(route, &["update"]))?;
+            let arguments = [&["install", "--yes", "--no-install-recommends"], names].concat();
+            run(&mut apt_get(route, &arguments)).with_context(|| format!("missing: {what}"))
+        }
+    }
+}
+
 fn route_here() -> AptRoute {
     apt_route(succeeds("apt-get", &["--version"]), is_root(), succeeds("sudo", &["-n", "true"]))
 }

@@ -19,12 +19,17 @@ pub(crate) fn cargo_path() -> OsString {
 pub(crate) fn cargo(workspace: &Workspace, words: &str) -> Command {
     let mut command = Command::new(cargo_path());
     command.args(words.split_whitespace()).current_dir(&workspace.root);
+    clean(&mut command);
+    command
+}
+
+/// Takes from a cargo what `cargo run` has set for this tool.
+pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         if OF_THIS_RUN.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// Announces the command, runs it with our streams, and fails when it fails.

@@ -18,6 +18,10 @@ const DATABASE: &str = "sqlite:verses.db";
 
 pub(crate) fn run(workspace: &Workspace, arguments: Vec<String>) -> Result<()> {
     prerequisites::c_compiler()?;
+    // Without the web app the server does all the rest.
+    if let Err(error) = crate::web::build(workspace) {
+        eprintln!("xtask: going on without the web app: {error:#}");
+    }
     eprintln!("xtask: building the release binary (the first time this compiles every dependency)");
     let binary = build(workspace, "--release")?;
     let arguments = if arguments.is_empty() { serve_here() } else { arguments };
@@ -35,6 +39,13 @@ pub(crate) fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
         bail!("`{line}` failed ({})", output.status);
     }
     executable(&String::from_utf8_lossy(&output.stdout)).context("cargo built no binary named `verses`")
+}
+
+/// The folder that cargo builds in.
+pub(crate) fn target_folder(workspace: &Workspace) -> Result<PathBuf> {
+    let output = cargo(workspace, "metadata --no-deps --format-version 1").output().context("cannot start cargo")?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).context("cargo metadata is not JSON")?;
+    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo does not say where it builds")
 }
 
 /// The path of the `verses` executable among cargo's JSON messages, one a line.

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: doctests, then all other tests with nextest where it is installed, else `cargo test`, beside a
 //! PostgreSQL server of their own, then requests made from the description of the interface, then the Supabase client in
-//! Node and a browser, then the simulator.
+//! Node and a browser, then the web app in a browser, then the simulator.
 use anyhow::Result;
 use verses_pgtest::{Cluster, Durability, SHARED_CLUSTER_VARIABLE};
 
@@ -9,6 +9,7 @@ use crate::fuzz_api;
 use crate::prerequisites;
 use crate::process::{cargo, run};
 use crate::sim;
+use crate::web_test;
 use crate::workspace::Workspace;
 
 /// Runs every test of the workspace. The doctests come first: their many short reports would push the summary of
@@ -24,6 +25,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     drop(cluster);
     fuzz_api::run_all(workspace)?;
     e2e::run_all(workspace)?;
+    web_test::run_all(workspace)?;
     sim::run_tests(workspace)
 }
 

@@ -45,7 +45,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let Some(text) = self.store.meta(meta_key::SESSION).await? else { return Ok(None) };
         let unreadable =
             |e: serde_json::Error| ClientError::Unreadable { what: "the session".into(), reason: e.to_string() };
-        serde_json::from_str(&text).map(Some).map_err(unreadable)
+        serde_json::from_slice(text.as_bytes()).map(Some).map_err(unreadable)
     }
 
     /// Owner of what is done on this device now: the signed-in user, else the guest.

@@ -1,8 +1,8 @@
 //! Staying in sync: the loop behind `verses sync --watch` and the app in the foreground. It sends when the engine says
 //! so, fetches at intervals, and takes hints from the application.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use batchsync::{Connectivity, NetworkHint, Step, WaitReason};
 use verses_store::LocalStore;

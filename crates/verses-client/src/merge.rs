@@ -75,12 +75,11 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         let sent: BTreeMap<&str, &QueuedOperation> = sent.iter().map(|o| (o.meta.id.as_str(), o)).collect();
         for result in results.iter().filter(|r| r.success) {
             let (Some(operation), Some(data)) = (sent.get(result.id.as_str()), &result.data) else { continue };
-            let verse = data.get("verse").and_then(|v| serde_json::from_value::<Verse>(v.clone()).ok());
+            let verse = data.get("verse").and_then(|v| reread::<Verse>(v));
             if let Some(verse) = &verse {
                 self.put_verse(verse.clone());
             }
-            let corrected =
-                data.get("corrected").and_then(|c| serde_json::from_value::<CorrectedStamp>(c.clone()).ok());
+            let corrected = data.get("corrected").and_then(|c| reread::<CorrectedStamp>(c));
             latest = latest.max(corrected.as_ref().map(|stamp| stamp.occurred_at));
             if let (Operation::UpdateProfile(update), Ok(operation_id)) =
                 (&operation.data, OperationId::new(&*result.id))
@@ -316,4 +315,10 @@ pub(crate) fn lost_profile_updates(profile: &Profile, known: &BTreeSet<String>) 
         .into_iter()
         .map(|(key, update)| (key.operation_id.to_string(), None, Operation::UpdateProfile(update)))
         .collect()
+}
+
+/// Reads a part of an answer as a type; `None` if it is none. By way of bytes, as everything is read: another way would be all
+/// of serde's code a second time in the browser.
+fn reread<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Option<T> {
+    serde_json::from_slice(&serde_json::to_vec(value).ok()?).ok()
 }

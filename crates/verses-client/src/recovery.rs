@@ -65,7 +65,7 @@ fn put_ids(key: String, ids: &BTreeSet<String>) -> StoreChange {
 impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     async fn ids(&self, key: &str) -> Result<Option<BTreeSet<String>>, ClientError> {
         // A damaged note is as good as an empty one: everything in it is listed or offered again.
-        Ok(self.store.meta(key).await?.map(|text| serde_json::from_str(&text).unwrap_or_default()))
+        Ok(self.store.meta(key).await?.map(|text| serde_json::from_slice(text.as_bytes()).unwrap_or_default()))
     }
 
     /// Notes operations that were accepted and that the feed is still to list: those sent one by one, and those of a
@@ -86,7 +86,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let key = expected_key(owner);
         let about_it = |change: &StoreChange| matches!(change, StoreChange::PutMeta { key: k, .. } | StoreChange::DeleteMeta { key: k } if *k == key);
         let mut expected = match writes.iter().position(about_it).map(|at| writes.remove(at)) {
-            Some(StoreChange::PutMeta { value, .. }) => serde_json::from_str(&value).unwrap_or_default(),
+            Some(StoreChange::PutMeta { value, .. }) => serde_json::from_slice(value.as_bytes()).unwrap_or_default(),
             Some(_) => BTreeSet::new(),
             None => self.ids(&key).await?.unwrap_or_default(),
         };

@@ -54,6 +54,7 @@ pub struct CardEvent {
     /// When it happened.
     pub occurred_at: UnixMillis,
     /// The user's local date when it happened, fixed by the device.
+    #[serde(with = "crate::dates::text")]
     pub local_date: Date,
     /// What happened.
     #[serde(flatten)]
@@ -145,6 +146,7 @@ pub struct Card {
     /// The last review, whether it counted or not.
     pub last_reviewed_at: Option<UnixMillis>,
     /// The first date on which the card is due.
+    #[serde(with = "crate::dates::text")]
     pub next_due_date: Date,
     /// 1-7, Sunday = 1.
     pub assigned_day_of_week: Option<i8>,
@@ -169,6 +171,7 @@ pub struct FoldState {
     /// The last event folded; an event that sorts before it makes the card fold again from its events.
     pub last_event: EventKey,
     /// The last local dates with a review, newest last, at most [`REMEMBERED_REVIEW_DATES`].
+    #[serde(with = "crate::dates::text::list")]
     pub review_dates: Vec<Date>,
 }
 

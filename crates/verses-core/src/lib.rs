@@ -21,7 +21,7 @@ pub use apply::{ApplyContext, Effect, Rejection, RejectionCode, TextLookup, User
 pub use card::{Card, CardEvent, CardEventKind, EventKey, FoldState, Phase, REMEMBERED_REVIEW_DATES, Slot};
 #[cfg(target_arch = "wasm32")]
 pub use dates::{LocalDates, use_local_dates};
-pub use dates::{earliest_local_date, is_plausible, local_date, utc_date, validate_time_zone};
+pub use dates::{date_from_text, earliest_local_date, is_plausible, local_date, utc_date, validate_time_zone};
 pub use effect::{
     EARLIEST_STAMP, MAX_CARD_VERSES, MAX_FUTURE_MS, MAX_REFERENCE_BYTES, MAX_REVIEW_SECONDS, MAX_TEXT_BYTES,
     PRIVATE_TRANSLATION, apply, needs_events, needs_profile, translation_of_create, verse_id_of_create,

@@ -115,7 +115,7 @@ pub struct CreateVerse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<UnixMillis>,
     /// The user's local date then; absent: the earliest date anywhere at that instant.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "crate::dates::text::optional")]
     pub local_date: Option<Date>,
 }
 
@@ -130,6 +130,7 @@ pub struct RecordReview {
     /// When.
     pub occurred_at: UnixMillis,
     /// The user's local date then.
+    #[serde(with = "crate::dates::text")]
     pub local_date: Date,
     /// Seconds it took.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +169,7 @@ pub struct CardAction {
     /// When.
     pub occurred_at: UnixMillis,
     /// The user's local date then.
+    #[serde(with = "crate::dates::text")]
     pub local_date: Date,
 }
 
@@ -182,6 +184,7 @@ pub struct SetPhase {
     /// When.
     pub occurred_at: UnixMillis,
     /// The user's local date then.
+    #[serde(with = "crate::dates::text")]
     pub local_date: Date,
     /// Slot proposed for it.
     #[serde(skip_serializing_if = "Option::is_none")]

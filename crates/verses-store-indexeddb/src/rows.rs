@@ -80,7 +80,8 @@ pub(crate) fn from_text<T: DeserializeOwned>(value: &JsValue, what: &str) -> Res
 
 fn body<T: DeserializeOwned>(row: &Row, what: &str) -> Result<T, StoreError> {
     let text = row.body().ok_or_else(|| corrupt(what, "it has no body"))?;
-    serde_json::from_slice(text.as_bytes()).map_err(|error| corrupt(format!("{what} {}", row.id().unwrap_or_default()), error))
+    serde_json::from_slice(text.as_bytes())
+        .map_err(|error| corrupt(format!("{what} {}", row.id().unwrap_or_default()), error))
 }
 
 /// The row a value is.

@@ -34,6 +34,6 @@ export async function kept(translation) {
   const pieces = keys.filter((key) => new URL(key.url).pathname.startsWith(prefix)).length;
   const index = await response("/texts/1/index.json").then((answer) => answer?.json()).catch(() => undefined);
   const info = index?.translations?.find((known) => known.name === translation);
-  const bytes = info?.pieces?.reduce((sum, size) => sum + size, 0) ?? 0;
+  const bytes = info?.bytes?.reduce((sum, size) => sum + size, 0) ?? 0;
   return Float64Array.of(pieces, bytes);
 }

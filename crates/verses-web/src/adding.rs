@@ -267,7 +267,9 @@ fn pieces_of(line: &str, at: usize) -> Vec<Part<'_>> {
         start += piece.len() + 1;
         match parse_passages(trimmed) {
             _ if trimmed.is_empty() => {}
-            Ok(passages) => parts.extend(passages.into_iter().map(|p| Part { input: trimmed, start: from, read: Ok(p) })),
+            Ok(passages) => {
+                parts.extend(passages.into_iter().map(|p| Part { input: trimmed, start: from, read: Ok(p) }))
+            }
             Err(error) => parts.push(Part { input: trimmed, start: from, read: Err(error) }),
         }
     }

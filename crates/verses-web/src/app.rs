@@ -148,7 +148,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
 const LOOK_MS: u64 = 60_000;
 
 fn read<A: DeserializeOwned>(arguments: &str) -> Result<A, EngineError> {
-    serde_json::from_str(arguments).map_err(|e| EngineError::new("bad_arguments", e.to_string()))
+    // From bytes, as everywhere: reading text as well would be all of serde's code a second time in the browser.
+    serde_json::from_slice(arguments.as_bytes()).map_err(|e| EngineError::new("bad_arguments", e.to_string()))
 }
 
 fn answer<A: Serialize>(result: Result<A, EngineError>) -> Result<String, EngineError> {

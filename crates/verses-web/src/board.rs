@@ -188,7 +188,9 @@ impl Board {
             }
             Event::QualityChanged(quality) => self.quality(*quality),
             Event::UpgradeRequired => {
-                self.trouble("The server needs a newer version of the app: reload the page. Nothing is lost.".to_owned());
+                self.trouble(
+                    "The server needs a newer version of the app: reload the page. Nothing is lost.".to_owned(),
+                );
             }
             Event::Reauthenticate { .. } => self.trouble("The session has ended: sign in again.".to_owned()),
             Event::BatchEndpointLost { .. } => {

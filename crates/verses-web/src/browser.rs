@@ -112,7 +112,7 @@ impl Engine {
     /// # Errors
     /// A hint that is none.
     pub fn hint(&self, hint: &str) -> Result<(), JsValue> {
-        let hint = serde_json::from_str(hint)
+        let hint = serde_json::from_slice(hint.as_bytes())
             .map_err(|e| rejected(&EngineError::new("bad_arguments", format!("no hint: {e}"))))?;
         self.app.hint(hint);
         Browser.wake();

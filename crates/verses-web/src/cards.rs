@@ -2,10 +2,11 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use verses_client::{DualWriteResult, CardWithVerse, Platform, Transport};
+use verses_client::{CardWithVerse, DualWriteResult, Platform, Transport};
 use verses_core::display::typed_answer;
 use verses_core::{
-    CardEvent, CardEventKind, DEFAULT_TRANSLATION, OperationId, Phase, ReferenceDisplayMode, UnixMillis, VerseId, fold_step,
+    CardEvent, CardEventKind, DEFAULT_TRANSLATION, OperationId, Phase, ReferenceDisplayMode, UnixMillis, VerseId,
+    fold_step,
 };
 use verses_store::{CardCounts, LocalStore, StoredEvent};
 

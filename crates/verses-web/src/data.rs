@@ -96,13 +96,13 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             passages: passages.collect(),
             queue: service.store().queue_of(&owner, false, u32::MAX).await?,
         };
-        serde_json::to_string_pretty(&export).map_err(|e| EngineError::new("unreadable", e.to_string()))
+        serde_json::to_string(&export).map_err(|e| EngineError::new("unreadable", e.to_string()))
     }
 
     /// Adds the passages of an export and sets their phases. The history of reviews stays with the account it was made in:
     /// reviews of another day cannot be made again.
     pub(crate) async fn import_data(&self, given: Given) -> Result<Imported, EngineError> {
-        let import: Import = serde_json::from_str(given.data.trim_start_matches('\u{feff}'))
+        let import: Import = serde_json::from_slice(given.data.trim_start_matches('\u{feff}').as_bytes())
             .map_err(|e| EngineError::new("not_an_export", format!("This is no file that Verses has saved ({e}).")))?;
         if import.format != FORMAT || import.version > VERSION {
             let message = "This file was saved by a newer version, or is none of Verses. Update the app and try again.";

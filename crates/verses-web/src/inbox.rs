@@ -76,8 +76,11 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         Ok(self.service().discard(&wanted.ids).await?)
     }
 
+    /// Gives the words, and has the operation sent with them.
     pub(crate) async fn supply_text(&self, own: OwnText) -> Result<(), EngineError> {
-        Ok(self.service().supply_text(&own.id, &own.text).await?)
+        self.service().supply_text(&own.id, &own.text).await?;
+        self.retry(Ids { ids: vec![own.id] }).await?;
+        Ok(())
     }
 
     /// One line of JSON for each operation, of every owner: the form of `verses queue export`.

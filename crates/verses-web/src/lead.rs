@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batchsync::NetworkHint;
 use serde::{Deserialize, Serialize};
-use verses_client::{ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport};
+use verses_client::{
+    ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport,
+};
 use verses_core::VerseId;
 use verses_store::{LocalStore, StoreChange};
 
@@ -165,7 +167,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     }
 
     fn observer(&self) -> Observer {
-        let (board, tell, platform) = (Arc::clone(&self.board), Arc::clone(&self.tell), self.service().platform().clone());
+        let (board, tell, platform) =
+            (Arc::clone(&self.board), Arc::clone(&self.tell), self.service().platform().clone());
         Arc::new(move |event: &SyncEvent| {
             lock(&board).take(event, platform.now_ms());
             tell(&Event::SyncChanged);

@@ -22,9 +22,9 @@ mod texts;
 mod wire;
 
 pub use app::{App, Parts};
+pub use board::SyncState;
 #[cfg(target_arch = "wasm32")]
 pub use browser::Engine;
-pub use board::SyncState;
 pub use lead::{Hint, RunReport};
 pub use texts::{Coming, PieceSource, PieceTexts, TextState};
 pub use wire::{EngineError, Event, Tell};

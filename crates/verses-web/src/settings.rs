@@ -91,7 +91,7 @@ impl DeviceSettings {
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     fn chosen(&self) -> DeviceSettings {
         // What cannot be read was written by another release: the defaults hold until somebody chooses again.
-        serde_json::from_str(&self.settings.borrow()).unwrap_or_default()
+        serde_json::from_slice(self.settings.borrow().as_bytes()).unwrap_or_default()
     }
 
     async fn stored_settings(&self) -> Result<String, EngineError> {

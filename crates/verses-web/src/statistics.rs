@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{Span, ToSpan};
 use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
-use verses_core::{Card, CardEventKind, Phase, VerseId, fold_step};
+use verses_core::{Card, CardEventKind, Phase, VerseId, date_from_text, fold_step};
 use verses_store::{LocalStore, StoredEvent};
 
 use crate::app::App;
@@ -21,7 +21,7 @@ const WEEKS: i32 = 12;
 /// Arguments of `statistics`: the first date of the calendar.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Since {
-    from: Date,
+    from: String,
 }
 
 /// Progress over time.
@@ -78,6 +78,8 @@ impl Phases {
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn statistics(&self, since: Since) -> Result<Statistics, EngineError> {
+        let from = date_from_text(&since.from)
+            .ok_or_else(|| EngineError::new("bad_arguments", format!("{:?} is no date", since.from)))?;
         let service = self.service();
         let owner = service.owner().await?;
         let today = service.today(Some(&service.config().time_zone)).await?;
@@ -94,7 +96,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             reviews: days.values().map(|day| day.reviews).sum(),
             successful: days.values().map(|day| day.successful).sum(),
             best_day_streak: longest_run(&dates).max(streak_until(today, &dates)),
-            calendar: days.range(since.from..).map(|(_, day)| *day).collect(),
+            calendar: days.range(from..).map(|(_, day)| *day).collect(),
             phases,
             forecast: forecast(&cards, today),
             history: history(&events, today),
@@ -130,9 +132,8 @@ fn longest_run(dates: &[Date]) -> u32 {
 /// What is due on each of the next dates, today first; what is overdue counts today.
 fn forecast(cards: &[Card], today: Date) -> Vec<Forecast> {
     let dates = (0..FORECAST_DAYS).filter_map(|days| today.checked_add(days.days()).ok());
-    let due_on = |date: Date| {
-        cards.iter().filter(|card| !card.archived && card.next_due_date.max(today) == date).count() as u64
-    };
+    let due_on =
+        |date: Date| cards.iter().filter(|card| !card.archived && card.next_due_date.max(today) == date).count() as u64;
     dates.map(|date| Forecast { date: DateText(date), due: due_on(date) }).collect()
 }
 

@@ -29,7 +29,9 @@ impl From<ClientError> for EngineError {
         let message = match &error {
             // The words of the library name commands of a terminal.
             ClientError::SignInNeeded => "Sign in first. Your work is saved and waits.".to_owned(),
-            ClientError::UnknownOperation { .. } => "This is no longer waiting: it was sent or removed meanwhile.".to_owned(),
+            ClientError::UnknownOperation { .. } => {
+                "This is no longer waiting: it was sent or removed meanwhile.".to_owned()
+            }
             ClientError::Transport(_) => "The server cannot be reached. Check the network and try again.".to_owned(),
             other => other.to_string(),
         };

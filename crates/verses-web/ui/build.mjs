@@ -19,6 +19,10 @@ const { values: options } = parseArgs({
     out: { type: "string", default: join(HERE, "dist") },
     engine: { type: "string" },
     fake: { type: "boolean", default: false },
+    // A Brotli form beside each file, for the server to hand out.
+    compress: { type: "boolean", default: false },
+    // For whoever works on it: nothing is weighed.
+    dev: { type: "boolean", default: false },
   },
 });
 
@@ -216,8 +220,13 @@ for (const [address, bytes] of files) {
 /** For whoever serves the files: the policy they are made for. */
 writeFileSync(join(options.out, "csp.txt"), `${POLICY}\n`);
 
-const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
-const sizes = new Map([...files].map(([address, bytes]) => [address, brotli(bytes)]));
+const QUALITY = options.dev ? 1 : 11;
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY } });
+const compressed = new Map([...files].map(([address, bytes]) => [address, brotli(bytes)]));
+const sizes = new Map([...compressed].map(([address, bytes]) => [address, bytes.length]));
+if (options.compress) {
+  for (const [address, bytes] of compressed) if (!address.endsWith(".png")) writeFileSync(join(options.out, `${address}.br`), bytes);
+}
 const sum = (addresses) => addresses.reduce((all, it) => all + sizes.get(it), 0);
 const kb = (bytes) => `${(bytes / 1024).toFixed(1).padStart(7)} KB`;
 const show = (text, bytes) => process.stdout.write(`${kb(bytes)}  ${text}\n`);
@@ -225,12 +234,12 @@ const show = (text, bytes) => process.stdout.write(`${kb(bytes)}  ${text}\n`);
 for (const [address, size] of [...sizes].sort()) show(address, size);
 const ofPage = [...files.keys()].filter((it) => /\.(js|css)$/.test(it) && it !== worker && it !== "/sw.js");
 const first = sum(["/index.html", ...firstScripts]);
-const all = sum(ofPage) + brotli(Buffer.from(critical));
+const all = sum(ofPage) + brotli(Buffer.from(critical)).length;
 process.stdout.write("\n");
 show(`first load: index.html with its styles, and ${firstScripts.length} script(s); at most ${BUDGET_FIRST / 1024} KB`, first);
 show(`all scripts and styles of the page; at most ${BUDGET_ALL / 1024} KB`, all);
 if (wasm) show("the worker and the engine", sum([worker, wasm]));
-if (!options.fake && (first > BUDGET_FIRST || all > BUDGET_ALL)) {
+if (!options.fake && !options.dev && (first > BUDGET_FIRST || all > BUDGET_ALL)) {
   process.stderr.write("over the budget\n");
   process.exitCode = 1;
 }
