@@ -89,6 +89,11 @@ impl Board {
         self.state.trouble = Some(message);
     }
 
+    /// Forgets the last trouble.
+    pub(crate) fn calm(&mut self) {
+        self.state.trouble = None;
+    }
+
     /// Takes in what the driver tells, at `now`.
     pub(crate) fn take(&mut self, event: &SyncEvent, now: i64) {
         match event {
@@ -105,6 +110,10 @@ impl Board {
                     bytes_sent: 0,
                 });
                 self.state.requests.truncate(MAX_REQUESTS);
+                // The driver tells of progress only between requests, and one may take long.
+                self.state.phase = "sending".to_owned();
+                (self.state.reason, self.state.until) = (None, None);
+                self.state.in_flight = u64::try_from(*operations).unwrap_or(u64::MAX);
             }
             SyncEvent::RequestSent { request_id, sent, .. } => {
                 self.with_request(request_id, |request| request.bytes_sent = *sent);
