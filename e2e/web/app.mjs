@@ -108,6 +108,29 @@ export async function left(page) {
   return text === 'The last one' ? 1 : Number.parseInt(text.replace(/\D/g, ''), 10);
 }
 
+/** How many operations of whoever is signed in wait or failed, as the store has it. */
+export const queued = (page) => page.evaluate(() => new Promise((resolve, reject) => {
+  const opening = indexedDB.open('verses');
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const database = opening.result;
+    const transaction = database.transaction(['meta', 'sync_queue']);
+    const session = transaction.objectStore('meta').get('session');
+    const rows = transaction.objectStore('sync_queue').getAll();
+    transaction.oncomplete = () => {
+      database.close();
+      const owner = session.result && JSON.parse(session.result).user_id;
+      resolve(rows.result.filter((row) => row.owner === owner).length);
+    };
+  };
+}));
+
+/** Nothing waits, and the app says so. */
+export async function synced(page, patience) {
+  await until('the queue is empty', async () => await queued(page) === 0, patience);
+  await pillSays(page, 'Synced');
+}
+
 /** Asks the engine of a tab of its own, beside the app: it does not lead. */
 export const ask = (page, call, args = {}) => page.evaluate(async ([name, given]) => {
   if (!globalThis.beside) {

@@ -1,5 +1,5 @@
 // Without a network: the app opens, everything can be done, and one batch carries it all once there is a network again.
-import { add, controlled, left, libraryHas, pill, pillSays, ready, review, RUTH, signIn, signUp, TWELVE } from './app.mjs';
+import { add, controlled, left, libraryHas, pill, pillSays, ready, review, RUTH, signIn, signUp, synced, TWELVE } from './app.mjs';
 import { created, reviews } from './server.mjs';
 import { until } from './wait.mjs';
 
@@ -10,7 +10,7 @@ async function offlineFromTheFirstVisit(world) {
   await ready(page);
   await controlled(page);
   await signUp(page, RUTH);
-  await pillSays(page, 'Synced');
+  await synced(page);
 
   await world.goOffline();
   const said = await add(page, TWELVE);
@@ -25,7 +25,7 @@ async function offlineFromTheFirstVisit(world) {
 
   const before = world.proxy.writes().length;
   await world.goOnline();
-  await pillSays(page, 'Synced');
+  await synced(page);
   const writes = world.proxy.writes().slice(before);
   world.same('exactly one request carries them', writes.map((it) => [it.body.operation, it.body.operations?.length]), [['batch', 17]]);
   const history = await world.server.history(RUTH);

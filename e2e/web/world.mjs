@@ -124,7 +124,7 @@ export class World {
   /** Pictures of all tabs. */
   async pictures(name) {
     let n = 0;
-    for (const page of this.browser?.context.pages() ?? []) {
+    for (const page of (this.browser?.context.pages() ?? []).filter((it) => it.url().startsWith(this.url))) {
       const path = join(this.#settings.out, n === 0 ? `${name}.png` : `${name}-${n}.png`);
       n += 1;
       // A page that crashed has no picture.
