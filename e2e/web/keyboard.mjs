@@ -11,8 +11,8 @@ const focused = (page) => page.evaluate(() => {
   const label = it.labels?.[0]?.textContent ?? it.getAttribute('aria-label') ?? it.textContent ?? '';
   // A ring may be drawn on what stands around a hidden control.
   const drawn = [it, it.parentElement, it.nextElementSibling].filter(Boolean).some((element) => {
-    const style = getComputedStyle(element);
-    return (style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none';
+    const { outlineStyle, outlineWidth } = getComputedStyle(element);
+    return outlineStyle !== 'none' && Number.parseFloat(outlineWidth) > 0;
   });
   return { name: label.trim().replace(/\s+/g, ' '), tag: it.tagName.toLowerCase(), drawn, isText: it.matches('input, textarea') };
 });

@@ -2,10 +2,14 @@
 // back, and can be gone. Its address stays the same while servers behind it come and go.
 import { createServer, request as send } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { sleep } from './wait.mjs';
 
 const BATCHES = '/functions/v1/verse-operations';
 /** What is the server's own interface; everything else are files. */
 const INTERFACE = /^\/(functions|auth)\//;
+
+/** Bytes that a slow line sends at once. */
+const PIECE = 1_400;
 
 const readAll = async (stream) => {
   const chunks = [];
@@ -32,6 +36,9 @@ export class Proxy {
   hold = () => undefined;
   /** Path => {from, text}: the file `from` of the server, changed by `text`. */
   rewritten = new Map();
+  /** {bytesPerSecond, latencyMs}: all connections together are as slow as that; null: they are not. */
+  slowness = null;
+  #free = 0;
   #sockets = new Set();
   #port = 0;
   #server;
@@ -127,10 +134,27 @@ export class Proxy {
       response.end(text);
       return;
     }
+    if (this.slowness) await sleep(this.slowness.latencyMs);
     response.writeHead(answer.statusCode, answer.headers);
     // Events go out as they come.
     response.flushHeaders();
-    answer.pipe(response);
+    for await (const chunk of answer) {
+      for (let from = 0; from < chunk.length; from += PIECE) {
+        const piece = chunk.subarray(from, from + PIECE);
+        await this.#turn(piece.length);
+        response.write(piece);
+      }
+    }
+    response.end();
+  }
+
+  /** Waits until the line is free for so many bytes. */
+  async #turn(bytes) {
+    if (!this.slowness) return;
+    const now = performance.now();
+    const begins = Math.max(now, this.#free);
+    this.#free = begins + (bytes / this.slowness.bytesPerSecond) * 1_000;
+    await sleep(this.#free - now);
   }
 
   async stop() {
