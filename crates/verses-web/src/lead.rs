@@ -78,6 +78,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             Hint::Offline => hints.offline(),
             Hint::Foreground => hints.foregrounded(),
             Hint::SyncNow => {
+                // Whoever asks wants to hear of this time, not of an earlier one.
+                lock(&self.board).calm();
                 hints.flush();
                 hints.fetch();
             }

@@ -10,12 +10,16 @@ type FromPage = { id: number; call: string; args: unknown } | { hint: Hint };
 
 /** Syncing is told so often at most. */
 const TOLD_EVERY_MS = 100;
+/** Who asks to sync now waits so long for the end of it. */
+const SYNC_NOW_MS = 20_000;
 
 const tabs = new BroadcastChannel(TABS_CHANNEL);
 let leading = false;
 /** As the tab that syncs told it last. */
 let heard: SyncState | null = null;
 let telling: ReturnType<typeof setTimeout> | undefined;
+/** Waiting for what the tab that syncs tells next. */
+const watching = new Set<(state: SyncState) => void>();
 
 const tellPage = (message: EngineEvent | { id: number; ok: unknown } | { id: number; error: EngineError }) =>
   postMessage(message);
@@ -54,8 +58,29 @@ async function tellSync(): Promise<void> {
   const engine = await opening;
   const state = JSON.parse(await engine.call("syncState", "{}")) as SyncState;
   tellPage({ event: "sync", state });
+  watching.forEach((watch) => watch(state));
   tellTabs({ kind: "sync", state: { ...state, leader: false } });
 }
+
+/** Ends when something was sent or fetched after `since` and nothing is on its way; rejects when that does not work. */
+function synced(since: number): Promise<null> {
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      clearTimeout(timer);
+      watching.delete(watch);
+      settle();
+    };
+    const watch = (state: SyncState) => {
+      if (state.phase === "offline") end(() => reject(fault("offline", "There is no network. What waits is sent when it is back.")));
+      else if (state.trouble !== null) end(() => reject(fault("network", state.trouble ?? "")));
+      else if ((state.lastSyncAt ?? 0) >= since && state.phase === "idle") end(() => resolve(null));
+    };
+    const timer = setTimeout(() => end(() => resolve(null)), SYNC_NOW_MS);
+    watching.add(watch);
+  });
+}
+
+const fault = (code: string, message: string) => JSON.stringify({ code, message, retryable: true } satisfies EngineError);
 
 function begin(engine: Engine): void {
   const hint = (said: Hint) => engine.hint(JSON.stringify(said));
@@ -65,6 +90,7 @@ function begin(engine: Engine): void {
     if (data.kind === "sync" && !leading) {
       heard = data.state;
       tellPage({ event: "sync", state: data.state });
+      watching.forEach((watch) => watch(data.state));
     }
   };
   tellTabs({ kind: "ask" });
@@ -116,10 +142,13 @@ async function answer(call: string, args: unknown): Promise<unknown> {
   if (call === "storage") return storage();
   const engine = await opening;
   if (call === "syncState" && !leading && heard) return heard;
+  const since = Date.now();
+  const ended = call === "syncNow" ? synced(since) : null;
   const done = JSON.parse(await engine.call(call, JSON.stringify(args))) as unknown;
   // Another tab may be the one that syncs.
-  if ((call === "syncNow" || call === "retry") && !leading) tellTabs({ kind: "hint", hint: { hint: "syncNow" } });
-  return done;
+  if ((call === "syncNow" || call === "retry" || call === "supplyText") && !leading) tellTabs({ kind: "hint", hint: { hint: "syncNow" } });
+  if (ended) engine.hint(JSON.stringify({ hint: "syncNow" } satisfies Hint));
+  return ended ?? done;
 }
 
 async function storage(): Promise<StorageState> {
