@@ -68,18 +68,17 @@ export async function add(page, references, { translation } = {}) {
   return told.innerText();
 }
 
-/** Answers so many reviews with "Got it". Gives the references. */
+/** The reference under review; empty when there is none. */
+const underReview = (page) => page.evaluate(() => document.querySelector('article.passage h2')?.innerText ?? '');
+
+/** Answers so many reviews with "Got it". */
 export async function review(page, times) {
   await goTo(page, 'Today');
-  const done = [];
   for (let n = 0; n < times; n += 1) {
-    const heading = page.locator('article.passage h2');
-    const before = await heading.innerText();
-    done.push(before);
+    const before = await until('a passage is there', () => underReview(page));
     await page.getByRole('button', { name: 'Got it' }).click();
-    await until('the next passage is there', async () => (await heading.count() === 0) || (await heading.innerText()) !== before);
+    await until('the next passage is there', async () => await underReview(page) !== before);
   }
-  return done;
 }
 
 export const pill = (page) => page.locator('.pill').innerText();
