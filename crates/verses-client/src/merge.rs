@@ -75,11 +75,11 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         let sent: BTreeMap<&str, &QueuedOperation> = sent.iter().map(|o| (o.meta.id.as_str(), o)).collect();
         for result in results.iter().filter(|r| r.success) {
             let (Some(operation), Some(data)) = (sent.get(result.id.as_str()), &result.data) else { continue };
-            let verse = data.get("verse").and_then(|v| reread::<Verse>(v));
+            let verse = data.get("verse").and_then(reread::<Verse>);
             if let Some(verse) = &verse {
                 self.put_verse(verse.clone());
             }
-            let corrected = data.get("corrected").and_then(|c| reread::<CorrectedStamp>(c));
+            let corrected = data.get("corrected").and_then(reread::<CorrectedStamp>);
             latest = latest.max(corrected.as_ref().map(|stamp| stamp.occurred_at));
             if let (Operation::UpdateProfile(update), Ok(operation_id)) =
                 (&operation.data, OperationId::new(&*result.id))

@@ -33,6 +33,8 @@ pub fn starter_packs() -> &'static [StarterPack] {
     static PACKS: OnceLock<Vec<StarterPack>> = OnceLock::new();
     // A test reads the file: it cannot be wrong in a released binary.
     PACKS.get_or_init(|| {
-        serde_json::from_slice::<File>(include_bytes!("../assets/starter-packs.json")).map(|f| f.packs).unwrap_or_default()
+        serde_json::from_slice::<File>(include_bytes!("../assets/starter-packs.json"))
+            .map(|f| f.packs)
+            .unwrap_or_default()
     })
 }
