@@ -268,7 +268,7 @@ fn pieces_of(line: &str, at: usize) -> Vec<Part<'_>> {
         match parse_passages(trimmed) {
             _ if trimmed.is_empty() => {}
             Ok(passages) => {
-                parts.extend(passages.into_iter().map(|p| Part { input: trimmed, start: from, read: Ok(p) }))
+                parts.extend(passages.into_iter().map(|p| Part { input: trimmed, start: from, read: Ok(p) }));
             }
             Err(error) => parts.push(Part { input: trimmed, start: from, read: Err(error) }),
         }

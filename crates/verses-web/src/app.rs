@@ -10,6 +10,7 @@ use verses_client::{ClientConfig, DataService, Hints, Platform, Transport};
 use verses_store::LocalStore;
 
 use crate::board::Board;
+use crate::lead::Hint;
 use crate::library::Shelf;
 use crate::texts::{PieceSource, PieceTexts};
 use crate::wire::{EngineError, Tell};
@@ -119,7 +120,10 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             "discard" => answer(self.discard(read(arguments)?).await),
             "supplyText" => answer(self.supply_text(read(arguments)?).await),
             "exportQueue" => answer(self.export_queue().await),
-            "syncNow" => answer(Ok(self.sync_now())),
+            "syncNow" => {
+                self.hint(Hint::SyncNow);
+                answer(Ok(()))
+            }
             "syncState" => answer(self.sync_state().await),
             _ => self.call_about_account(name, arguments).await,
         }

@@ -91,10 +91,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         }
     }
 
-    pub(crate) fn sync_now(&self) {
-        self.hint(Hint::SyncNow);
-    }
-
     /// How syncing stands. Outcomes get their names here, for the driver tells of records only.
     pub(crate) async fn sync_state(&self) -> Result<SyncState, EngineError> {
         let service = self.service();
