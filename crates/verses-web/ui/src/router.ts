@@ -46,6 +46,8 @@ export const route = signal<Route>(parse(location.pathname));
 
 /** Set by navigation, taken by the h1 that appears next: the first page must not take the focus. */
 let wantsFocus = false;
+/** The one that took the focus last. */
+let lastHeading: HTMLElement | null = null;
 let scrollGoal: number | null = null;
 
 function saveScroll(): void {
@@ -94,8 +96,11 @@ function restoreScroll(): void {
 /** For the h1 of a page, once it is there. */
 export function arrived(heading: HTMLElement, title: string): void {
   document.title = title === "Verses" ? title : `${title} · Verses`;
-  if (wantsFocus) {
+  // A page whose script is late has one heading before, and another after.
+  const isLost = lastHeading?.isConnected === false && document.activeElement === document.body;
+  if (wantsFocus || isLost) {
     wantsFocus = false;
+    lastHeading = heading;
     heading.focus({ preventScroll: true });
   }
   restoreScroll();
