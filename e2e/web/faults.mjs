@@ -73,6 +73,7 @@ async function serverAway(world) {
 
   world.proxy.fail(503, { 'retry-after': '3' });
   await world.serverBack();
+  await page.getByRole('button', { name: 'Sync now' }).click();
   await until('the page says that the server asked for a pause', async () => await headline(page) === 'The server asked for a pause', 30_000);
   world.check('a busy server is told apart, with the time of the next try', await page.getByText(/Next try (in|at)/).count() > 0);
   await world.pictures('server-busy');

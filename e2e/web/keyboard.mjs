@@ -37,6 +37,12 @@ const headingHasFocus = (page, title) => until(`the heading ${title} has the foc
 });
 
 async function keyboard(world) {
+  // The script of the other pages may be late: then the heading comes before the page.
+  let release;
+  const released = new Promise((resolve) => {
+    release = resolve;
+  });
+  world.proxy.hold = ({ path }) => (path.startsWith('/app/rest.') ? released : undefined);
   const page = await world.open();
   await ready(page);
   const unseen = [];
@@ -47,6 +53,10 @@ async function keyboard(world) {
   await tabTo(page, 'Add a passage', unseen);
   await page.keyboard.press('Enter');
   await headingHasFocus(page, 'Add');
+  release();
+  await page.getByLabel('Passages to add').waitFor();
+  await headingHasFocus(page, 'Add');
+  world.check('the heading keeps the focus when the page comes later', true);
   await tabTo(page, /^Passages to add/, unseen);
   await page.keyboard.type('John 3:16; Psalm 23:1; Romans 8:28');
   await until('they are understood', async () => await page.getByRole('button', { name: 'Add 3 passages' }).count() > 0);
