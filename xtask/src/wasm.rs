@@ -71,6 +71,11 @@ impl Toolchain {
         command
     }
 
+    /// Whether its clippy is there: it comes with rustup's, and is a package of its own with Debian's.
+    pub(crate) fn has_clippy(&self) -> bool {
+        self.rustc.is_none()
+    }
+
     /// Where cargo puts what it compiles for the target in a profile.
     pub(crate) fn output(&self, profile: &str) -> PathBuf {
         let folder = if profile == "dev" { "debug" } else { profile };

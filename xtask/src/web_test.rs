@@ -17,6 +17,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let chromium = prerequisites::chromium()?;
     let target = target_folder(workspace)?;
     build(workspace)?;
+    lints(workspace, &Toolchain::find(workspace, &target)?)?;
     let ui = packages_of_ui(workspace)?;
     run(Command::new("npm").args(["run", "check"]).current_dir(&ui))?;
     store(workspace, &target, chromium)?;
@@ -32,6 +33,17 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     run(app.env("CHROMIUM", chromium).current_dir(folder))?;
     eprintln!("xtask: screenshots and figures are in {}", shots.display());
     Ok(())
+}
+
+/// What is only compiled for a browser is not seen by the lints of the workspace.
+fn lints(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    if !toolchain.has_clippy() {
+        eprintln!("xtask: no clippy for {TARGET} here: lints of the browser's code are left out");
+        return Ok(());
+    }
+    let words =
+        format!("clippy --target {TARGET} -p verses-web -p verses-client -p verses-store-indexeddb -- -D warnings");
+    run(&mut toolchain.cargo(workspace, &words))
 }
 
 /// The conformance suite of stores and what only a browser can do to one.

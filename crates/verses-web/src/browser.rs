@@ -62,7 +62,7 @@ pub struct Engine {
 impl Engine {
     /// Opens the store and everything over it. `tell` is called with events as JSON, `changed` with the revision after every
     /// commit of whatever tab. Rejects with an error as JSON.
-    pub async fn open(database: String, origin: String, tell: Function, changed: Function) -> Result<Engine, JsValue> {
+    pub async fn open(database: String, origin: String, tell: Function, changed: Function) -> Result<Self, JsValue> {
         let platform = Browser::new();
         let opened = IndexedDbStore::open(&database).await.map_err(|e| rejected(&e.into()))?;
         let parts = Parts {
