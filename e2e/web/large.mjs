@@ -7,7 +7,7 @@ const CARDS = 10_000;
 const REVIEWS_EACH = 10;
 const DUE = 100;
 const SCROLLED_ROWS = 5_000;
-const ENQUEUED = 20;
+const ENQUEUED = 5;
 const LONG_TASK_MS = 50;
 /** Verses in the chapters of Genesis, for references that exist. */
 const GENESIS = [
@@ -93,7 +93,7 @@ async function manyCards(world) {
   figures['10,000 cards: Today shows, once more'] = ms((await until('Today shows again', () => page.evaluate(() => globalThis.loading.due && globalThis.loading))).due);
   await libraryHas(page, CARDS + 1);
   figures['10,000 cards: Today shows, from within the app'] = ms(await navigationTime(page, 'Today', 'article.passage h2'));
-  figures['10,000 cards: Progress shows, from within the app'] = ms(await navigationTime(page, 'Progress', 'main .calendar, main table, main svg'));
+  figures['10,000 cards: Progress shows, from within the app'] = ms(await navigationTime(page, 'Progress', 'main .calendar'));
   figures['10,000 cards: the library shows, from within the app'] = ms(await navigationTime(page, 'Library', 'main a[href^="/library/"]'));
 
   const height = await page.locator('main a[href^="/library/"]').first().evaluate((row) => row.parentElement.getBoundingClientRect().height || row.getBoundingClientRect().height);
@@ -106,11 +106,11 @@ async function manyCards(world) {
     const rows = [...document.querySelectorAll('main a[href^="/library/"]')].map((row) => row.getBoundingClientRect());
     return rows.some((box) => box.top >= 0 && box.bottom <= innerHeight);
   }), 5_000);
-  world.check('scrolling keeps the page free: less than a third of the time is long tasks', sum(longTasks) * 3 < sum(gaps), longTasks);
+  world.check('more than half of the frames come at once', quantile(gaps, 0.5) < 50, quantile(gaps, 0.5));
   await world.pictures('many-cards');
 
+  await ask(page, 'syncState');
   for (const [call, args] of [['overview', {}], ['due', {}], ['statistics', { from: '2020-01-01' }]]) {
-    await ask(page, call, args);
     const started = Date.now();
     await ask(page, call, args);
     figures[`10,000 cards: the engine answers ${call} in`] = ms(Date.now() - started);
@@ -178,6 +178,6 @@ async function thousand(world) {
 }
 
 export const LARGE = {
-  'ten thousand cards': { work: manyCards, limit: 100_000 },
+  'ten thousand cards': { work: manyCards, limit: 150_000 },
   'a thousand references': { work: thousand, limit: 120_000 },
 };
