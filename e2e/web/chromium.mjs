@@ -25,6 +25,10 @@ export async function launch(profile) {
     stdio: ['ignore', 'ignore', 'pipe'], detached: true,
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
+  // A run that is ended leaves no browser behind.
+  const withUs = () => child.exitCode ?? child.signalCode ?? process.kill(-child.pid, 'SIGKILL');
+  process.once('exit', withUs);
+  ended.then(() => process.off('exit', withUs));
   const kill = async () => {
     try {
       process.kill(-child.pid, 'SIGKILL');

@@ -34,6 +34,8 @@ setTimeout(() => {
 const copied = options.dist ? mkdtempSync(join(tmpdir(), 'verses-dist-')) : '';
 if (copied) cpSync(options.dist, copied, { recursive: true });
 
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 const settings = { verses: options.verses, dist: copied, out: options.out };
 const figures = {};
 let passed = 0;

@@ -38,6 +38,10 @@ export class Server {
       ...from, '--public-url', publicUrl, ...LIMITS.flatMap((name) => [name, WITHOUT_END]), ...(dist ? ['--web-dir', dist] : []),
     ], { env: { ...environment, VERSES_HOME: join(folder, 'home') }, stdio: ['ignore', 'pipe', log] });
     closeSync(log);
+    // A run that is ended leaves no server behind.
+    const withUs = () => server.#child.kill('SIGKILL');
+    process.once('exit', withUs);
+    server.#child.once('exit', () => process.off('exit', withUs));
     server.url = await server.#firstWords();
     return server;
   }
