@@ -52,7 +52,7 @@ function multiply([cards, reviewsEach, due]) {
           const when = now - DAY * (1 + turn * 30 + (n % 30));
           const operation = crypto.randomUUID();
           const body = { operationId: operation, verseId: id, occurredAt: when, localDate: day(when) };
-          transaction.objectStore('card_events').put(changed(reviewed, { id: operation, verse: id, at: when, seq: 10 + n * reviewsEach + turn, review: -when }, body));
+          transaction.objectStore('card_events').put(changed(reviewed, { id: operation, verse: id, at: when, seq: 10 + n * reviewsEach + turn, review: -when, day: number(when) }, body));
         }
       }
       await done(transaction);

@@ -79,8 +79,9 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let mut results = Vec::with_capacity(verses.len());
         for chunk in verses.chunks(ACTIONS_PER_TRANSACTION) {
             let operations = chunk.iter().map(create_operation).collect::<Vec<_>>();
-            for performed in self.perform(&operations).await? {
-                results.push(self.card_result(performed).await?);
+            let (performed, state) = self.perform(&operations).await?;
+            for performed in performed {
+                results.push(card_result(&state, performed)?);
             }
             progress(results.len());
         }
@@ -159,7 +160,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// [`ClientError::Rejected`] when it is not possible; nothing is written then.
     pub async fn queue_operation(&self, operation: Operation) -> Result<(String, Option<VerseId>), ClientError> {
-        match self.perform(std::slice::from_ref(&operation)).await?.pop() {
+        match self.perform(std::slice::from_ref(&operation)).await?.0.pop() {
             Some(Performed::Queued { operation_id, verse_id }) => Ok((operation_id, verse_id)),
             Some(Performed::Duplicate { verse_id }) => Ok((String::new(), Some(verse_id))),
             Some(Performed::Refused(rejection)) => Err(rejection.into()),
@@ -168,39 +169,22 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 
     async fn one(&self, operation: Operation) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
-        let performed = self.perform(std::slice::from_ref(&operation)).await?.pop();
-        match performed {
+        let (mut performed, state) = self.perform(std::slice::from_ref(&operation)).await?;
+        match performed.pop() {
             Some(Performed::Refused(rejection)) => Err(rejection.into()),
-            Some(performed) => self.card_result(performed).await,
+            Some(performed) => card_result(&state, performed),
             None => Err(ClientError::Store(StoreError::Backend("nothing was performed".into()))),
         }
     }
 
-    async fn card_result(&self, performed: Performed) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
-        let (verse_id, operation_id) = match performed {
-            Performed::Refused(rejection) => return Ok(DualWriteResult::failed(&rejection.into())),
-            Performed::Duplicate { verse_id } => (Some(verse_id), None),
-            Performed::Queued { operation_id, verse_id } => (verse_id, Some(operation_id)),
-        };
-        let card = match verse_id {
-            Some(id) => self.find(id).await?,
-            None => None,
-        };
-        let missing = || ClientError::Store(StoreError::Backend("the card just written is not there".into()));
-        let card = card.ok_or_else(missing)?;
-        Ok(match operation_id {
-            Some(id) => DualWriteResult::queued(card, id),
-            None => DualWriteResult::duplicate(card),
-        })
-    }
-
-    /// One transaction: decides on what is read now, and decides anew if somebody else wrote meanwhile.
-    async fn perform(&self, operations: &[Operation]) -> Result<Vec<Performed>, ClientError> {
+    /// One transaction: decides on what is read now, and decides anew if somebody else wrote meanwhile. Gives what was done,
+    /// and what it left of everything it touched.
+    async fn perform(&self, operations: &[Operation]) -> Result<(Vec<Performed>, UserState), ClientError> {
         for _ in 0..MAX_TRIES {
             let base = self.store.revision().await?;
             let run = self.decide(operations).await?;
             match self.store.commit(Some(base), run.changes).await {
-                Ok(_) => return Ok(run.performed),
+                Ok(_) => return Ok((run.performed, run.state)),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -230,13 +214,13 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let mut run = Run { queued_at: self.platform.now_ms(), ..Run::new(owner, now, last, zone) };
         run.state.profile = profile;
         let ids = operations.iter().filter_map(|o| self.verse_of(&run, o)).collect::<BTreeSet<_>>();
-        for id in &ids {
-            if let Some(card) = self.store.card(&run.owner, *id).await? {
-                run.state.cards.insert(*id, card);
-            }
-            if let Some(verse) = self.store.verse(&run.owner, *id).await? {
-                run.state.verses.insert(*id, verse);
-            }
+        let wanted: Vec<VerseId> = ids.iter().copied().collect();
+        let verses = self.store.verses_of(&run.owner, &wanted).await?;
+        run.state.verses.extend(verses.into_iter().map(|verse| (verse.id, verse)));
+        let cards = self.store.cards_of(&run.owner, &wanted).await?;
+        run.state.cards.extend(cards.into_iter().map(|card| (card.verse_id, card)));
+        // What waits about a verse waits beside its card: both are written and undone together.
+        for id in run.state.cards.keys().copied().collect::<Vec<_>>().iter() {
             for meta in self.store.queued_for_entity(&run.owner, &verse_entity(*id)).await? {
                 if meta.kind == OperationKind::CreateVerse.as_str() {
                     run.creations.insert(*id, meta.id.clone());
@@ -254,8 +238,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         if operations.iter().any(|o| matches!(o, Operation::UpdateProfile(_))) {
             run.open_profile_update = self.open_profile_update(&run.owner).await?;
         }
-        if operations.iter().any(|o| matches!(o, Operation::RecordReview(_) | Operation::SetPhase(_))) {
-            run.all_cards = self.store.cards(&run.owner).await?;
+        for phase in phases_entered(&run, operations) {
+            run.cards_of_phases.extend(self.store.cards_by_phase(&run.owner, phase).await?);
         }
         Ok(run)
     }
@@ -315,6 +299,41 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 }
 
+/// The result of an action on a card, as the transaction left it.
+fn card_result(state: &UserState, performed: Performed) -> Result<DualWriteResult<CardWithVerse>, ClientError> {
+    let (verse_id, operation_id) = match performed {
+        Performed::Refused(rejection) => return Ok(DualWriteResult::failed(&rejection.into())),
+        Performed::Duplicate { verse_id } => (Some(verse_id), None),
+        Performed::Queued { operation_id, verse_id } => (verse_id, Some(operation_id)),
+    };
+    let written = verse_id.and_then(|id| Some((id, state.cards.get(&id)?.clone())));
+    let missing = || ClientError::Store(StoreError::Backend("the card just written is not there".into()));
+    let (id, card) = written.ok_or_else(missing)?;
+    let entry = CardWithVerse { card, verse: state.verses.get(&id).cloned() };
+    Ok(match operation_id {
+        Some(id) => DualWriteResult::queued(entry, id),
+        None => DualWriteResult::duplicate(entry),
+    })
+}
+
+/// Phases that cards enter by these operations, if each counts. A review rarely ends a phase, and then no other card matters.
+fn phases_entered(run: &Run, operations: &[Operation]) -> BTreeSet<Phase> {
+    let entered = |operation: &Operation| match operation {
+        Operation::RecordReview(review) => {
+            run.state.cards.get(&review.verse_id).and_then(slots::phase_after_next_review)
+        }
+        Operation::SetPhase(set) => Some(set.phase).filter(|phase| *phase != Phase::Daily),
+        _ => None,
+    };
+    let is_of_phases = |operation: &Operation| matches!(operation, Operation::RecordReview(_) | Operation::SetPhase(_));
+    match operations {
+        [one] => entered(one).into_iter().collect(),
+        // What the first does may decide about the next.
+        several if several.iter().any(is_of_phases) => [Phase::Weekly, Phase::Biweekly, Phase::Monthly].into(),
+        _ => BTreeSet::new(),
+    }
+}
+
 fn create_operation(verse: &NewVerse) -> Operation {
     Operation::CreateVerse(CreateVerse {
         reference: verse.reference.clone(),
@@ -340,7 +359,8 @@ struct Run {
     /// Operations in the queue about the cards that are touched.
     waiting: BTreeSet<String>,
     open_profile_update: Option<QueuedOperation>,
-    all_cards: Vec<Card>,
+    /// Cards of the phases that cards may enter: their days are looked at before one is proposed.
+    cards_of_phases: Vec<Card>,
     touched: BTreeSet<VerseId>,
     profile_touched: bool,
     changes: Vec<StoreChange>,
@@ -360,7 +380,7 @@ impl Run {
             creations: BTreeMap::new(),
             waiting: BTreeSet::new(),
             open_profile_update: None,
-            all_cards: Vec::new(),
+            cards_of_phases: Vec::new(),
             touched: BTreeSet::new(),
             profile_touched: false,
             changes: Vec::new(),
@@ -415,7 +435,7 @@ impl Run {
                 Operation::RecordReview(RecordReview { occurred_at, local_date: local, slot, ..review })
             }
             Operation::SetPhase(set) => {
-                let slot = slots::propose(&self.all_cards, set.verse_id, set.phase);
+                let slot = slots::propose(&self.cards_of_phases, set.verse_id, set.phase);
                 Operation::SetPhase(SetPhase { occurred_at, local_date: local, slot, ..set })
             }
             Operation::ArchiveVerse(a) => Operation::ArchiveVerse(CardAction { occurred_at, local_date: local, ..a }),
@@ -428,7 +448,7 @@ impl Run {
     fn slot_after(&self, verse_id: VerseId) -> Option<Slot> {
         let card = self.state.cards.get(&verse_id)?;
         let next = slots::phase_after_next_review(card)?;
-        slots::propose(&self.all_cards, verse_id, next)
+        slots::propose(&self.cards_of_phases, verse_id, next)
     }
 
     /// Folds a profile update into one that waits; gives the id of that one.

@@ -82,6 +82,8 @@ extern "C" {
     pub(crate) fn set_unsent(this: &Row, at: Option<f64>);
     #[wasm_bindgen(method, setter)]
     pub(crate) fn set_review(this: &Row, at: f64);
+    #[wasm_bindgen(method, setter)]
+    pub(crate) fn set_day(this: &Row, day: f64);
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn position(this: &Row) -> Option<f64>;

@@ -38,6 +38,8 @@ pub(crate) const BY_OPERATION: &str = "by_operation";
 pub(crate) const UNSENT: &str = "unsent";
 /// Reviews by (owner, occurrence with a minus sign, operation): newest first.
 pub(crate) const REVIEWS: &str = "reviews";
+/// Reviews by (owner, day).
+pub(crate) const REVIEW_DAYS: &str = "review_days";
 /// Queue by operation, unique.
 pub(crate) const BY_ID: &str = "by_id";
 /// Queue by (owner, status, position).

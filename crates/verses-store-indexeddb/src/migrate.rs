@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 
 use js_sys::Array;
+use verses_core::CardEventKind;
 use verses_store::StoreError;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbDatabase, IdbIndexParameters, IdbObjectStore, IdbObjectStoreParameters, IdbTransaction};
+use web_sys::{IdbDatabase, IdbIndexParameters, IdbKeyRange, IdbObjectStore, IdbObjectStoreParameters, IdbTransaction};
 
 use crate::answer::answer;
+use crate::events::primary_key;
 use crate::js::Row;
 use crate::layout::{
     BY_CREATION, BY_ENTITY, BY_ID, BY_OPERATION, BY_PHASE, BY_STATUS, CARDS, COUNTS, DUE, EVENTS, JOURNAL, META,
-    PAYLOADS, PROFILES, QUEUE, REVIEWS, SCHEMA_VERSION, STATE, UNSENT, UNVERIFIED, VERSES,
+    PAYLOADS, PROFILES, QUEUE, REVIEW_DAYS, REVIEWS, SCHEMA_VERSION, STATE, UNSENT, UNVERIFIED, VERSES,
 };
 use crate::rows::{self, Counts};
 use crate::{fault, keys};
@@ -29,7 +31,10 @@ pub(crate) async fn to_present(
     for step in found..SCHEMA_VERSION {
         match step {
             0 => first_layout(database)?,
-            1 => payloads_apart(database, transaction).await?,
+            1 => {
+                payloads_apart(database, transaction).await?;
+                days_of_reviews(transaction).await?;
+            }
             _ => return Err(StoreError::Backend(format!("no step leads from schema {step}"))),
         }
     }
@@ -91,6 +96,29 @@ async fn payloads_apart(database: &IdbDatabase, transaction: &IdbTransaction) ->
         counts.put(&row).map_err(thrown)?;
     }
     Ok(())
+}
+
+/// Version 2 as well: reviews are found by their day.
+async fn days_of_reviews(transaction: &IdbTransaction) -> Result<(), StoreError> {
+    let events = transaction.object_store(EVENTS).map_err(thrown)?;
+    index(&events, REVIEW_DAYS, &["owner", "day"], false)?;
+    let mut range = JsValue::UNDEFINED;
+    loop {
+        let found = answer(events.get_all_with_key_and_limit(&range, CHUNK)).await?;
+        let found: Array = found.unchecked_into();
+        for row in found.iter().map(JsCast::unchecked_into::<Row>) {
+            let place = primary_key(&row).ok_or_else(|| fault::corrupt("an event", "it has no key"))?;
+            range = IdbKeyRange::lower_bound_with_open(&place, true).map_err(thrown)?.into();
+            let stored = rows::event(&row)?;
+            if matches!(stored.event.kind, CardEventKind::Reviewed { .. }) {
+                row.set_day(rows::day(stored.event.local_date));
+                events.put(&row).map_err(thrown)?;
+            }
+        }
+        if found.length() < CHUNK {
+            return Ok(());
+        }
+    }
 }
 
 /// An object store whose rows carry their key in these properties; without any, keys are given beside the rows.

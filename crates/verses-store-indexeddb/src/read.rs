@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use jiff::civil::Date;
 use verses_core::{Card, Phase, Profile, Verse, VerseId};
-use verses_store::{CardCounts, Revision, StoreError, StoredEvent};
+use verses_store::{CardCounts, ReviewDays, Revision, StoreError, StoredEvent};
 use wasm_bindgen::JsValue;
 use web_sys::{IdbIndex, IdbObjectStore, IdbRequest, IdbTransaction};
 
@@ -14,13 +14,17 @@ use crate::answer::{answer, answers};
 use crate::connect::Connection;
 use crate::js::Row;
 use crate::layout::{
-    BY_CREATION, BY_PHASE, CARDS, DUE, EVENTS, META, PROFILES, REVIEWS, STATE, STATE_KEY, UNSENT, UNVERIFIED, VERSES,
+    BY_CREATION, BY_PHASE, CARDS, DUE, EVENTS, META, PROFILES, REVIEW_DAYS, REVIEWS, STATE, STATE_KEY, UNSENT,
+    UNVERIFIED, VERSES,
 };
 use crate::rows::{self, State};
 use crate::{fault, keys};
 
 /// Requests issued before their answers are waited for.
 pub(crate) const READS_PER_PAUSE: usize = 200;
+
+/// Days that are asked about at once.
+const DAYS_PER_QUESTION: usize = 64;
 
 /// A transaction that reads: all that is read within it is of one moment.
 pub(crate) struct Reader(IdbTransaction);
@@ -118,6 +122,46 @@ pub(crate) async fn unverified_verses(
 pub(crate) async fn card(connection: &Rc<Connection>, owner: &str, id: VerseId) -> Result<Option<Card>, StoreError> {
     let found = one(connection, CARDS, &of(owner, id)).await?;
     rows::as_row(found).map(|row| rows::card(&row)).transpose()
+}
+
+/// Those found, in the order asked for.
+pub(crate) async fn cards_of(
+    connection: &Rc<Connection>,
+    owner: &str,
+    ids: &[VerseId],
+) -> Result<Vec<Card>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = Reader::begin(connection, &[CARDS]).await?;
+    let cards = reader.store(CARDS)?;
+    let found = each_of(ids, |id| cards.get(&of(owner, *id))).await?;
+    found.into_iter().filter_map(rows::as_row).map(|row| rows::card(&row)).collect()
+}
+
+/// The days before `today` are asked about a few at a time, until one has no review: what is older is not looked at.
+pub(crate) async fn review_days(
+    connection: &Rc<Connection>,
+    owner: &str,
+    today: Date,
+) -> Result<ReviewDays, StoreError> {
+    let reader = Reader::begin(connection, &[EVENTS]).await?;
+    let index = reader.index(EVENTS, REVIEW_DAYS)?;
+    let on = |date: Date| keys::key([owner.into(), rows::day(date).into()]);
+    let of_today = count(&answer(index.count_with_key(&on(today))).await?)?;
+    let mut in_a_row = u32::from(of_today > 0);
+    let mut last = today;
+    loop {
+        let days: Vec<Date> =
+            std::iter::successors(last.yesterday().ok(), |day| day.yesterday().ok()).take(DAYS_PER_QUESTION).collect();
+        let found = each_of(&days, |day| index.get_key(&on(*day))).await?;
+        let followed = found.iter().take_while(|key| !key.is_undefined()).count();
+        in_a_row = in_a_row.saturating_add(u32::try_from(followed).unwrap_or(u32::MAX));
+        match days.last() {
+            Some(oldest) if followed == days.len() => last = *oldest,
+            _ => return Ok(ReviewDays { of_today, in_a_row }),
+        }
+    }
 }
 
 pub(crate) async fn cards(connection: &Rc<Connection>, owner: &str) -> Result<Vec<Card>, StoreError> {

@@ -151,6 +151,7 @@ pub(crate) fn event_row(owner: &str, event: &CardEvent, seq: Option<u64>) -> Res
     }
     if matches!(event.kind, CardEventKind::Reviewed { .. }) {
         row.set_review(-at);
+        row.set_day(day(event.local_date));
     }
     Ok(row)
 }

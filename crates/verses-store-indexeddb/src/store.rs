@@ -6,8 +6,8 @@ use batchsync::{JournalEntry, OperationId as QueueId, QueuePosition, QueuedMeta}
 use jiff::civil::Date;
 use verses_core::{Card, Phase, Profile, UnixMillis, Verse, VerseId};
 use verses_store::{
-    CardCounts, Committed, Listener, LocalStore, Owner, QueueTotals, QueuedOperation, Revision, StoreChange,
-    StoreError, StoredEvent, Subscription,
+    CardCounts, Committed, Listener, LocalStore, Owner, QueueTotals, QueuedOperation, ReviewDays, Revision,
+    StoreChange, StoreError, StoredEvent, Subscription,
 };
 
 use crate::connect::Connection;
@@ -116,6 +116,14 @@ impl LocalStore for IndexedDbStore {
 
     async fn card(&self, owner: &str, id: VerseId) -> Result<Option<Card>, StoreError> {
         read::card(self.connection(), owner, id).await
+    }
+
+    async fn cards_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<Card>, StoreError> {
+        read::cards_of(self.connection(), owner, ids).await
+    }
+
+    async fn review_days(&self, owner: &str, today: Date) -> Result<ReviewDays, StoreError> {
+        read::review_days(self.connection(), owner, today).await
     }
 
     async fn cards(&self, owner: &str) -> Result<Vec<Card>, StoreError> {

@@ -68,6 +68,8 @@ macro_rules! for_each_conformance_case {
             an_event_put_again_replaces_the_old_one_and_never_loses_its_place_on_the_server
             forgetting_places_on_the_server_concerns_one_owner
             review_logs_are_the_reviews_newest_first
+            cards_are_found_by_their_ids_in_the_order_asked_for
+            days_with_reviews_are_counted_up_to_the_first_without
             a_profile_is_stored_whole_and_default_without_one
             owners_do_not_see_each_others_rows
             a_guest_is_adopted_with_everything_and_duplicates_stay_as_they_are

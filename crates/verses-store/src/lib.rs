@@ -17,6 +17,6 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use platform::{MaybeSend, MaybeSendSync};
 pub use store::{
-    CardCounts, Committed, DEFAULT_UNVERIFIED_LIMIT, Listener, LocalStore, QueueTotals, Revision, StoredEvent,
-    Subscription, meta_key,
+    CardCounts, Committed, DEFAULT_UNVERIFIED_LIMIT, Listener, LocalStore, QueueTotals, ReviewDays, Revision,
+    StoredEvent, Subscription, meta_key,
 };

@@ -82,6 +82,35 @@ impl CardCounts {
     }
 }
 
+/// Reviews by day, as far as they lead up to a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReviewDays {
+    /// Reviews with that date.
+    pub of_today: u64,
+    /// Days in a row with a review, the last of them that date or the one before.
+    pub in_a_row: u32,
+}
+
+impl ReviewDays {
+    /// Counts the dates of these reviews, in whatever order.
+    #[must_use]
+    pub fn of(mut dates: Vec<Date>, today: Date) -> Self {
+        let of_today = dates.iter().filter(|date| **date == today).count() as u64;
+        dates.retain(|date| *date < today);
+        dates.sort_unstable();
+        dates.dedup();
+        let (mut in_a_row, mut expected) = (u32::from(of_today > 0), today.yesterday().ok());
+        for date in dates.iter().rev() {
+            if expected != Some(*date) {
+                break;
+            }
+            in_a_row = in_a_row.saturating_add(1);
+            expected = date.yesterday().ok();
+        }
+        Self { of_today, in_a_row }
+    }
+}
+
 /// Names used in `meta`.
 pub mod meta_key {
     /// This device's id, a UUID.
@@ -167,6 +196,33 @@ pub trait LocalStore: Clone + MaybeSendSync + 'static {
 
     /// Cards that are not archived and due on or before `date`, by (due date, verse id).
     fn due_cards(&self, owner: &str, date: Date) -> impl Future<Output = Result<Vec<Card>, StoreError>> + MaybeSend;
+
+    /// Cards of an owner by id: those found, in the order asked for.
+    fn cards_of(
+        &self,
+        owner: &str,
+        ids: &[VerseId],
+    ) -> impl Future<Output = Result<Vec<Card>, StoreError>> + MaybeSend {
+        async move {
+            let mut found = Vec::with_capacity(ids.len());
+            for id in ids {
+                found.extend(self.card(owner, *id).await?);
+            }
+            Ok(found)
+        }
+    }
+
+    /// Reviews of an owner by day, as far as they lead up to `today`. Stores that need not read them all do not.
+    fn review_days(
+        &self,
+        owner: &str,
+        today: Date,
+    ) -> impl Future<Output = Result<ReviewDays, StoreError>> + MaybeSend {
+        async move {
+            let logs = self.review_logs(owner, u32::MAX).await?;
+            Ok(ReviewDays::of(logs.into_iter().map(|log| log.event.local_date).collect(), today))
+        }
+    }
 
     /// Counts of an owner's cards on `today`. Stores that can count without reading the cards do.
     fn card_counts(

@@ -159,13 +159,9 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     async fn known(&self, ids: impl Iterator<Item = VerseId>) -> Result<BTreeMap<VerseId, bool>, EngineError> {
         let service = self.service();
         let owner = service.owner().await?;
-        let mut known = BTreeMap::new();
-        for id in ids.collect::<BTreeSet<_>>() {
-            if let Some(card) = service.store().card(&owner, id).await? {
-                known.insert(id, card.archived);
-            }
-        }
-        Ok(known)
+        let ids: Vec<VerseId> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+        let cards = service.store().cards_of(&owner, &ids).await?;
+        Ok(cards.into_iter().map(|card| (card.verse_id, card.archived)).collect())
     }
 
     pub(crate) async fn add(&self, wanted: Wanted) -> Result<Vec<Added>, EngineError> {

@@ -8,7 +8,7 @@ use verses_core::{
     CardEvent, CardEventKind, DEFAULT_TRANSLATION, OperationId, Phase, ReferenceDisplayMode, UnixMillis, VerseId,
     fold_step,
 };
-use verses_store::{CardCounts, LocalStore, StoredEvent};
+use verses_store::{CardCounts, LocalStore, ReviewDays, StoredEvent};
 
 use crate::account::AccountView;
 use crate::app::App;
@@ -16,8 +16,6 @@ use crate::wire::{CardView, DateText, EngineError, OfCard};
 
 /// Dates foretold for a card.
 const UPCOMING: usize = 6;
-/// Reviews read at once while days in a row are counted.
-const STREAK_PAGE: u32 = 400;
 
 /// How things stand.
 #[derive(Debug, Serialize)]
@@ -119,14 +117,14 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let profile = service.profile().await?;
         let totals = service.queue_totals().await?;
         let CardCounts { active, archived, due, next } = service.store().card_counts(&owner, today).await?;
-        let (reviewed_today, day_streak) = self.days_in_a_row(today).await?;
+        let ReviewDays { of_today, in_a_row } = service.store().review_days(&owner, today).await?;
         Ok(Overview {
             today: DateText(today),
             due,
             total: active,
             archived,
-            reviewed_today,
-            day_streak,
+            reviewed_today: of_today,
+            day_streak: in_a_row,
             next: next.map(|(date, count)| Next { date: DateText(date), count }),
             account: self.account_view().await?,
             display_mode: profile.reference_display_mode.value.unwrap_or_default(),
@@ -134,25 +132,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             waiting: totals.waiting,
             failed: totals.failed,
         })
-    }
-
-    /// Reviews of today, and how many days in a row have one; today needs none yet.
-    async fn days_in_a_row(&self, today: Date) -> Result<(u64, u32), EngineError> {
-        let mut limit = STREAK_PAGE;
-        loop {
-            let logs = self.service().review_logs(limit).await?;
-            let of_today = logs.iter().filter(|log| log.event.local_date == today).count() as u64;
-            let mut dates: Vec<Date> = logs.iter().map(|log| log.event.local_date).collect();
-            dates.sort_unstable();
-            dates.dedup();
-            let days = streak_until(today, &dates);
-            // The streak reaches the oldest review read: there may be more of it.
-            let all_read = logs.len() < limit as usize;
-            if all_read || (days as usize) < dates.len() {
-                return Ok((of_today, days));
-            }
-            limit = limit.saturating_mul(4);
-        }
     }
 
     pub(crate) async fn due(&self) -> Result<Vec<CardView>, EngineError> {
@@ -200,27 +179,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     }
 }
 
-/// Days in a row with a review, the last of them today or yesterday. `dates` rise, each once.
-pub(crate) fn streak_until(today: Date, dates: &[Date]) -> u32 {
-    let mut days = 0;
-    let mut expected = today;
-    for date in dates.iter().rev() {
-        if *date > today {
-            continue;
-        }
-        if days == 0 && *date != today {
-            // Nothing today yet does not end it.
-            expected = today.yesterday().unwrap_or(today);
-        }
-        if *date != expected {
-            break;
-        }
-        days += 1;
-        expected = date.yesterday().unwrap_or(*date);
-    }
-    days
-}
-
 /// The next dates of a card if every review succeeds: the fold itself, fed with reviews on the dates it names.
 fn foretell(entry: &CardWithVerse, today: Date) -> Vec<Upcoming> {
     let mut card = entry.card.clone();
@@ -263,30 +221,6 @@ impl From<StoredEvent> for HistoryEntry {
             seconds,
             phase,
             synced: seq.is_some(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    #[test]
-    fn days_in_a_row_end_with_a_day_left_out_and_wait_for_today() {
-        let day = |d: i8| date(2026, 3, d);
-        for (dates, days) in [
-            (vec![], 0),
-            (vec![10], 1),
-            (vec![9], 1),
-            (vec![8], 0),
-            (vec![8, 9, 10], 3),
-            (vec![6, 8, 9], 2),
-            (vec![9, 10, 11], 2),
-        ] {
-            let dates: Vec<Date> = dates.into_iter().map(day).collect();
-            assert_eq!(streak_until(day(10), &dates), days, "{dates:?}");
         }
     }
 }

@@ -10,7 +10,6 @@ use verses_core::{Card, CardEventKind, Phase, VerseId, date_from_text, fold_step
 use verses_store::{LocalStore, StoredEvent};
 
 use crate::app::App;
-use crate::cards::streak_until;
 use crate::wire::{DateText, EngineError};
 
 /// Days foretold.
@@ -95,7 +94,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         Ok(Statistics {
             reviews: days.values().map(|day| day.reviews).sum(),
             successful: days.values().map(|day| day.successful).sum(),
-            best_day_streak: longest_run(&dates).max(streak_until(today, &dates)),
+            best_day_streak: longest_run(&dates),
             calendar: days.range(from..).map(|(_, day)| *day).collect(),
             phases,
             forecast: forecast(&cards, today),

@@ -8,7 +8,7 @@ use super::{
     ANNA, BEN, EPOCH, card, enqueue, event, every_event_kind, failed, journal_entry, operation_id, profile, queued,
     reviewed, verse, verse_id,
 };
-use crate::{GUEST, LocalStore, QueueTotals, StoreChange, StoredEvent};
+use crate::{GUEST, LocalStore, QueueTotals, ReviewDays, StoreChange, StoredEvent};
 
 fn put_verse(owner: &str, verse: Verse) -> StoreChange {
     StoreChange::PutVerse { owner: owner.to_owned(), verse }
@@ -380,4 +380,34 @@ pub async fn moving_an_owner_to_itself_changes_nothing(store: impl LocalStore) {
     assert_eq!(store.verses(ANNA).await, Ok(vec![verse(1)]));
     assert_eq!(store.profile(ANNA).await, Ok(profile(1)));
     assert_eq!(store.queue_totals(ANNA).await.expect("totals").waiting, 1);
+}
+
+/// Case.
+pub async fn cards_are_found_by_their_ids_in_the_order_asked_for(store: impl LocalStore) {
+    let due = date(2025, 6, 16);
+    let put = |n| StoreChange::PutCard { owner: ANNA.to_owned(), card: card(n, Phase::Daily, due) };
+    store.commit(None, vec![put(1), put(2), put(3)]).await.expect("a commit");
+    let wanted = [verse_id(3), verse_id(9), verse_id(1)];
+    let found = store.cards_of(ANNA, &wanted).await.expect("cards");
+    assert_eq!(found, vec![card(3, Phase::Daily, due), card(1, Phase::Daily, due)]);
+    assert_eq!(store.cards_of(BEN, &wanted).await, Ok(vec![]));
+    assert_eq!(store.cards_of(ANNA, &[]).await, Ok(vec![]));
+}
+
+/// Case.
+pub async fn days_with_reviews_are_counted_up_to_the_first_without(store: impl LocalStore) {
+    let review = |n: u32, day: i8, owner: &str| {
+        let mut event = event(n, n, i64::from(n), reviewed());
+        event.local_date = date(2025, 6, day);
+        StoreChange::PutEvent { owner: owner.to_owned(), event, seq: None }
+    };
+    let today = date(2025, 6, 16);
+    assert_eq!(store.review_days(ANNA, today).await, Ok(ReviewDays::default()));
+    let days = [(1, 13), (2, 14), (3, 15), (4, 15), (5, 11)];
+    store.commit(None, days.map(|(n, day)| review(n, day, ANNA)).to_vec()).await.expect("a commit");
+    assert_eq!(store.review_days(ANNA, today).await, Ok(ReviewDays { of_today: 0, in_a_row: 3 }));
+    store.commit(None, vec![review(6, 16, ANNA), review(7, 16, ANNA), review(8, 17, ANNA)]).await.expect("a commit");
+    assert_eq!(store.review_days(ANNA, today).await, Ok(ReviewDays { of_today: 2, in_a_row: 4 }));
+    assert_eq!(store.review_days(ANNA, date(2025, 6, 20)).await, Ok(ReviewDays::default()));
+    assert_eq!(store.review_days(BEN, today).await, Ok(ReviewDays::default()));
 }
