@@ -25,6 +25,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let mut gallery = Command::new("node");
     gallery.arg("test/gallery.mjs").arg(shots.join("states")).env("CHROMIUM", chromium).current_dir(&ui);
     run(&mut gallery)?;
+    run(Command::new("node").arg("test/behaviour.mjs").env("CHROMIUM", chromium).current_dir(&ui))?;
     let binary = build_server(workspace, "")?;
     let folder = workspace.root.join("e2e/web");
     npm_ci(&folder)?;

@@ -10,6 +10,7 @@ import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { serve } from "./serve.mjs";
+import { browserPath } from "./browser.mjs";
 
 const { values: options } = parseArgs({ options: { only: { type: "string", default: "" } } });
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -17,7 +18,7 @@ const built = mkdtempSync(join(tmpdir(), "verses-behaviour-"));
 execFileSync(process.execPath, [join(HERE, "../build.mjs"), "--fake", "--out", built], { stdio: ["ignore", "ignore", "inherit"] });
 const server = await serve(built);
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: browserPath(),
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"],
 });
 

@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
 import { STEPS } from "./gallery-steps.mjs";
 import { serve } from "./serve.mjs";
+import { browserPath } from "./browser.mjs";
 
 const MAX_SHIFT = 0.02;
 const WIDTHS = [{ width: 320, height: 640 }, { width: 390, height: 844 }, { width: 1280, height: 800 }];
@@ -44,7 +45,7 @@ const built = mkdtempSync(join(tmpdir(), "verses-gallery-"));
 execFileSync(process.execPath, [join(HERE, "../build.mjs"), "--fake", "--out", built], { stdio: ["ignore", "ignore", "inherit"] });
 const server = await serve(built);
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: browserPath(),
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"],
 });
 
