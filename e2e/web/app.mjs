@@ -51,7 +51,7 @@ export async function signOut(page, { forget = false } = {}) {
   const dialog = page.locator('dialog[open]');
   if (forget) await dialog.getByRole('radio', { name: /Remove them/ }).check({ force: true });
   await dialog.getByRole('button', { name: /^Sign out/ }).click();
-  await page.locator('.toast', { hasText: 'You are signed out' }).waitFor();
+  await page.locator('.toast', { hasText: 'You are signed out' }).last().waitFor();
 }
 
 /** Adds passages, one or many, and gives what the app says of it. */
