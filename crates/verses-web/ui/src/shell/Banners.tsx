@@ -4,7 +4,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { dismissInstall, install, installPrompt, update, waitingWorker } from "../prompts";
-import { dismissToast, online, toasts } from "../state";
+import { dismissToast, online, overview, toasts } from "../state";
 import { Button, IconButton } from "../ui/controls";
 import { Icon } from "../ui/icons";
 
@@ -23,22 +23,24 @@ function Prompt() {
       </div>
     );
   }
-  if (installPrompt.value) {
-    return (
-      <div class="banner">
-        <Icon name="install" />
-        <div class="words">Keep Verses on your home screen.</div>
-        <Button tone="primary" onClick={() => void install()}>Install</Button>
-        <IconButton icon="close" label="Not now" onClick={dismissInstall} />
-      </div>
-    );
-  }
   if (offlineShown.value) {
     return (
       <div class="banner">
         <Icon name="offline" />
         <div class="words">You are offline. Everything works; changes are sent later.</div>
         <IconButton icon="close" label="Close" onClick={() => (offlineShown.value = false)} />
+      </div>
+    );
+  }
+  // Asked when the work of the day is done: before that it would stand in the way.
+  const seen = overview.value;
+  if (installPrompt.value && seen && seen.total > 0 && seen.due === 0) {
+    return (
+      <div class="banner">
+        <Icon name="install" />
+        <div class="words">Keep Verses on your home screen.</div>
+        <Button tone="primary" onClick={() => void install()}>Install</Button>
+        <IconButton icon="close" label="Not now" onClick={dismissInstall} />
       </div>
     );
   }
