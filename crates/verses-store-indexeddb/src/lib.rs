@@ -1,6 +1,6 @@
 //! `LocalStore` on IndexedDB, for pages, dedicated workers and service workers. Empty for every target but the browser.
 //!
-//! [`IndexedDbStore::open`] gives a store. Its futures are to be awaited in a task of `wasm-bindgen-futures`: a transaction
+//! `IndexedDbStore::open` gives a store. Its futures are to be awaited in a task of `wasm-bindgen-futures`: a transaction
 //! of IndexedDB ends by itself as soon as the browser finds it idle, so it must be gone on with in the moment of an answer.
 #![cfg(target_arch = "wasm32")]
 #![forbid(unsafe_code)]
