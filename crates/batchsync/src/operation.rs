@@ -114,6 +114,21 @@ pub enum FailureReason {
     Forbidden,
 }
 
+impl FailureReason {
+    /// The class in a word, as it is written in JSON.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Blocked { .. } => "blocked",
+            Self::TooLarge => "too_large",
+            Self::Expired => "expired",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
 /// A change the store must write. All changes handed out together go into one transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]

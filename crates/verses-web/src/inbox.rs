@@ -128,7 +128,7 @@ fn item(row: &QueuedOperation, abouts: &BTreeMap<String, String>, explanation: O
                 FailureReason::Expired => "Waited too long without reaching the server.".to_owned(),
                 _ => failure.message.clone(),
             };
-            ("failed", Some(reason_name(&failure.reason)), why)
+            ("failed", Some(failure.reason.name()), why)
         }
         OperationStatus::Processing { .. } => ("sending", None, "On its way.".to_owned()),
         OperationStatus::Pending => ("waiting", None, why_waiting(explanation, name)),
@@ -159,16 +159,5 @@ fn why_waiting(explanation: Option<&Explanation>, name: impl Fn(&str) -> String)
         Some(Explanation::Collecting { .. }) => "Waits a moment for others to travel with.".to_owned(),
         Some(Explanation::QueueWaits { .. }) => "Waits for the network or the server.".to_owned(),
         _ => "Waits to be sent.".to_owned(),
-    }
-}
-
-fn reason_name(reason: &FailureReason) -> &'static str {
-    match reason {
-        FailureReason::Rejected => "rejected",
-        FailureReason::Blocked { .. } => "blocked",
-        FailureReason::TooLarge => "too_large",
-        FailureReason::Expired => "expired",
-        FailureReason::RetriesExhausted => "retries_exhausted",
-        FailureReason::Forbidden => "forbidden",
     }
 }

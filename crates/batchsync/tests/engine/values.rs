@@ -219,3 +219,17 @@ fn counts_rebuilt_from_rows_tell_each_state_apart() {
     assert_eq!((only_failed.pending, only_failed.phase), (0, Phase::Idle));
     assert_eq!((only_failed.in_flight, only_failed.bytes_total), (0, 110));
 }
+
+#[test]
+fn a_reason_has_the_same_name_in_words_and_in_json() {
+    for reason in [
+        FailureReason::Rejected,
+        FailureReason::Blocked { parent: "p".into() },
+        FailureReason::TooLarge,
+        FailureReason::Expired,
+        FailureReason::RetriesExhausted,
+        FailureReason::Forbidden,
+    ] {
+        assert_eq!(serde_json::to_value(&reason).expect("JSON")["reason"], reason.name());
+    }
+}

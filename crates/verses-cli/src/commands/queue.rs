@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use batchsync::{FailureReason, OperationStatus};
+use batchsync::OperationStatus;
 use serde::Serialize;
 use serde_json::Value;
 use verses_core::Operation;
@@ -92,7 +92,7 @@ async fn row(app: &App, operation: &QueuedOperation) -> Result<Row, CliError> {
         kind: operation.meta.kind.clone(),
         about: about(app, operation).await?,
         status,
-        reason: failure.map(|f| reason_name(&f.reason)),
+        reason: failure.map(|f| f.reason.name()),
         code: failure.map(|f| f.code.clone()),
         message: failure.map(|f| f.message.clone()),
         queued_at: operation.meta.queued_at,
@@ -114,18 +114,6 @@ pub(crate) async fn about(app: &App, operation: &QueuedOperation) -> Result<Stri
     };
     let verse = app.service.store().verse(&operation.meta.user_id, verse_id).await?;
     Ok(verse.map_or_else(|| verse_id.to_string(), |v| v.reference))
-}
-
-/// A class of failure in a word.
-pub(crate) fn reason_name(reason: &FailureReason) -> &'static str {
-    match reason {
-        FailureReason::Rejected => "rejected",
-        FailureReason::Blocked { .. } => "blocked",
-        FailureReason::TooLarge => "too_large",
-        FailureReason::Expired => "expired",
-        FailureReason::RetriesExhausted => "retries_exhausted",
-        FailureReason::Forbidden => "forbidden",
-    }
 }
 
 /// The full ids that begin with what was typed.
