@@ -1,13 +1,13 @@
-//! A Rust toolchain that compiles for WebAssembly: the one of rustup where its target can be had, else Debian's, whose standard
-//! library is compiled once for the purpose. What is compiled with it is not here.
+//! A Rust toolchain that compiles for WebAssembly: rustup's, to which the target and the source of the standard library are
+//! added, else Debian's. What is compiled with it is not here.
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use crate::prerequisites;
-use crate::process::{cargo_path, clean, run, succeeds};
+use crate::process::{cargo_path, clean, succeeds};
 use crate::workspace::Workspace;
 
 /// The target.
@@ -17,63 +17,99 @@ const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld"];
 /// Debian's programs. Those of rustup go by the same names elsewhere on the path.
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
-/// The standard library as small as it goes: what is not fast here is not slow in what the app does.
-const STD_FEATURES: &str = "optimize_for_size";
+/// Debian's linker, under the names of its releases.
+const LINKERS: [&str; 4] = ["/usr/bin/wasm-ld", "/usr/bin/wasm-ld-19", "/usr/bin/wasm-ld-16", "/usr/bin/wasm-ld-14"];
+/// From this release on `immediate-abort` is a kind of panic; before, it was a feature of the standard library.
+const IMMEDIATE_ABORT_IS_A_PANIC: u32 = 92;
 
 /// How to call a cargo that compiles for the target.
 #[derive(Debug, Clone)]
 pub(crate) struct Toolchain {
     cargo: PathBuf,
-    /// Given where it is not the compiler that cargo takes by itself.
-    rustc: Option<PathBuf>,
+    rustc: PathBuf,
+    /// Debian's linker. Rustup's compiler brings its own.
+    linker: Option<&'static str>,
+    /// Whether the source of the standard library is there.
+    has_source: bool,
     target_folder: PathBuf,
 }
 
 impl Toolchain {
     /// Finds a toolchain, or installs what is missing for one.
-    pub(crate) fn find(workspace: &Workspace, target: &Path) -> Result<Self> {
+    pub(crate) fn find(target: &Path) -> Result<Self> {
         let target_folder = target.join("wasm");
-        let of_rustup = Self { cargo: cargo_path().into(), rustc: None, target_folder: target_folder.clone() };
-        if has_target() {
-            return Ok(of_rustup);
+        if add_to_rustup() {
+            let rustc = PathBuf::from("rustc");
+            let has_source = add_source(&rustc);
+            return Ok(Self { cargo: cargo_path().into(), rustc, linker: None, has_source, target_folder });
         }
-        let sysroot = target.join("wasm-sysroot");
-        if let Some(ready) = debian(&sysroot, &target_folder) {
-            return Ok(ready);
-        }
-        eprintln!("xtask: no Rust target {TARGET} found; adding it with rustup");
-        if succeeds("rustup", &["target", "add", TARGET]) && has_target() {
-            return Ok(of_rustup);
-        }
-        eprintln!(
-            "xtask: rustup could not add it; using Debian's compiler, which has the source of the standard library"
-        );
-        if !Path::new(DEBIAN_RUSTC).exists() || !Path::new(DEBIAN_CARGO).exists() || source().is_none() {
+        let rustc = PathBuf::from(DEBIAN_RUSTC);
+        let linker = || LINKERS.into_iter().find(|path| Path::new(path).exists());
+        if !Path::new(DEBIAN_CARGO).exists() || !source(&rustc) || linker().is_none() {
+            eprintln!("xtask: rustup has no target {TARGET}; Debian's compiler has the source of the standard library");
             prerequisites::packages(
                 &PACKAGES,
                 "a Rust toolchain for WebAssembly (`rustup target add wasm32-unknown-unknown`, or on Debian \
                  `apt-get install rustc-web cargo-web rust-web-src lld`)",
             )?;
         }
-        build_sysroot(workspace, &sysroot)?;
-        debian(&sysroot, &target_folder).context("the standard library was compiled and is not found")
+        let Some(linker) = linker() else { bail!("no linker `wasm-ld`: install it (Debian: `apt-get install lld`)") };
+        Ok(Self { cargo: DEBIAN_CARGO.into(), rustc, linker: Some(linker), has_source: true, target_folder })
     }
 
     /// A call of cargo, with words parted by spaces.
     pub(crate) fn cargo(&self, workspace: &Workspace, words: &str) -> Command {
-        let mut command = Command::new(&self.cargo);
-        command.args(words.split_whitespace()).current_dir(&workspace.root);
-        clean(&mut command);
-        command.env("CARGO_TARGET_DIR", &self.target_folder);
-        if let Some(rustc) = &self.rustc {
-            command.env("RUSTC", rustc).env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC_WRAPPER");
+        let mut command = self.plain(workspace, words);
+        if self.linker.is_some() {
+            // Debian has no compiled library for the target.
+            command.args(["-Z", "build-std=std,panic_abort"]).env("RUSTC_BOOTSTRAP", "1");
         }
         command
     }
 
+    /// The same for as few bytes as can be: the standard library is compiled along, for size, and a panic is a trap without
+    /// a message. Both are unstable options of the compiler, which it takes when told that it builds itself.
+    pub(crate) fn smallest(&self, workspace: &Workspace, words: &str) -> Result<Command> {
+        let mut command = self.plain(workspace, words);
+        if !self.has_source {
+            eprintln!(
+                "xtask: no source of the standard library (`rustup component add rust-src`): the app gets larger"
+            );
+            return Ok(command);
+        }
+        command.env("RUSTC_BOOTSTRAP", "1").args(["-Z", "build-std=std,panic_abort", "-Z"]);
+        if self.release()? < IMMEDIATE_ABORT_IS_A_PANIC {
+            command.arg("build-std-features=optimize_for_size,panic_immediate_abort");
+        } else {
+            command.arg("build-std-features=optimize_for_size");
+            command.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+        }
+        Ok(command)
+    }
+
+    fn plain(&self, workspace: &Workspace, words: &str) -> Command {
+        let mut command = Command::new(&self.cargo);
+        command.args(words.split_whitespace()).current_dir(&workspace.root);
+        clean(&mut command);
+        command.env("CARGO_TARGET_DIR", &self.target_folder);
+        if let Some(linker) = self.linker {
+            command.env("RUSTC", &self.rustc).env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC_WRAPPER");
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        }
+        command
+    }
+
+    /// The second number of the compiler's version.
+    fn release(&self) -> Result<u32> {
+        let said = Command::new(&self.rustc).arg("--version").output().context("rustc does not start")?;
+        let said = String::from_utf8_lossy(&said.stdout).into_owned();
+        let number = said.split('.').nth(1).and_then(|number| number.parse().ok());
+        number.with_context(|| format!("rustc has no version that can be read: {said}"))
+    }
+
     /// Whether its clippy is there: it comes with rustup's, and is a package of its own with Debian's.
     pub(crate) fn has_clippy(&self) -> bool {
-        self.rustc.is_none()
+        self.linker.is_none()
     }
 
     /// Where cargo puts what it compiles for the target in a profile.
@@ -83,136 +119,67 @@ impl Toolchain {
     }
 }
 
-/// Whether the compiler that cargo uses by itself has the target's standard library.
+/// Whether the compiler that cargo uses by itself has the target's standard library, now or once it was added.
+fn add_to_rustup() -> bool {
+    if has_target() {
+        return true;
+    }
+    eprintln!("xtask: no Rust target {TARGET} found; adding it with rustup");
+    succeeds("rustup", &["target", "add", TARGET]) && has_target()
+}
+
 fn has_target() -> bool {
-    let said = Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).output();
-    let folder = said.ok().filter(|said| said.status.success()).map(|said| said.stdout);
-    let folder = folder.and_then(|path| String::from_utf8(path).ok()).map(|path| PathBuf::from(path.trim()));
-    folder
+    printed(Path::new("rustc"), &["target-libdir", "--target", TARGET])
         .and_then(|folder| fs::read_dir(folder).ok())
         .is_some_and(|files| files.flatten().any(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-/// Debian's toolchain with the standard library in this folder, if that was made by the compiler that is there now.
-fn debian(sysroot: &Path, target_folder: &Path) -> Option<Toolchain> {
-    let made_by = fs::read_to_string(sysroot.join("made-by")).ok()?;
-    (made_by == version()?).then(|| Toolchain {
-        cargo: DEBIAN_CARGO.into(),
-        rustc: Some(sysroot.join("rustc")),
-        target_folder: target_folder.to_path_buf(),
-    })
-}
-
-/// Which compiler, and what the standard library is made with.
-fn version() -> Option<String> {
-    let said = Command::new(DEBIAN_RUSTC).arg("-vV").output().ok().filter(|said| said.status.success())?;
-    Some(format!("{}{STD_FEATURES}\n", String::from_utf8(said.stdout).ok()?))
-}
-
-fn source() -> Option<PathBuf> {
-    let said = Command::new(DEBIAN_RUSTC).args(["--print", "sysroot"]).output().ok()?;
-    let root = PathBuf::from(String::from_utf8(said.stdout).ok()?.trim());
-    let library = root.join("lib/rustlib/src/rust/library");
-    library.join("std/Cargo.toml").exists().then_some(library)
-}
-
-/// Compiles the standard library. It is what `-Z build-std` does, once, so that everything after it needs no unstable flag.
-fn build_sysroot(workspace: &Workspace, sysroot: &Path) -> Result<()> {
-    eprintln!("xtask: compiling the standard library for {TARGET} (once, about a minute)");
-    let made_by = version().context("Debian's rustc does not start")?;
-    let work = sysroot.join("build");
-    fs::create_dir_all(work.join("src"))?;
-    fs::write(work.join("Cargo.toml"), EMPTY_CRATE)?;
-    fs::write(work.join("src/lib.rs"), "#![no_std]\n")?;
-    let mut build = Command::new(DEBIAN_CARGO);
-    build.args([
-        "build",
-        "--release",
-        "--target",
-        TARGET,
-        "-Z",
-        "build-std=std,panic_abort,panic_unwind,proc_macro,test",
-    ]);
-    build.arg("-Z").arg(format!("build-std-features={STD_FEATURES}")).current_dir(&work);
-    clean(&mut build);
-    build.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", work.join("target"));
-    build.env("RUSTFLAGS", "-Cembed-bitcode=yes -Zforce-unstable-if-unmarked");
-    build.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC_WRAPPER");
-    run(&mut build)?;
-    let library = sysroot.join("root/lib/rustlib").join(TARGET).join("lib");
-    fs::create_dir_all(&library)?;
-    let mut copied = 0;
-    for file in fs::read_dir(work.join("target").join(TARGET).join("release/deps"))? {
-        let path = file?.path();
-        if path.extension().is_some_and(|ending| ending == "rlib") {
-            fs::copy(&path, library.join(path.file_name().context("a library without a name")?))?;
-            copied += 1;
-        }
+/// Whether the source of the standard library is there, now or once it was added.
+fn add_source(rustc: &Path) -> bool {
+    if source(rustc) {
+        return true;
     }
-    ensure!(copied > 0, "no library was compiled for {TARGET} in {}", workspace.root.display());
-    link_host(sysroot)?;
-    fs::remove_dir_all(&work)?;
-    Ok(fs::write(sysroot.join("made-by"), made_by)?)
+    eprintln!("xtask: adding the source of the standard library with rustup, to compile it for size");
+    succeeds("rustup", &["component", "add", "rust-src"]) && source(rustc)
 }
 
-const EMPTY_CRATE: &str = "\
-[package]
-name = \"std-for-wasm\"
-version = \"0.0.0\"
-edition = \"2024\"
-
-[profile.release]
-opt-level = \"z\"
-
-[workspace]
-";
-
-/// The rest of the toolchain beside it: the host's library, for build scripts and macros, and the linker.
-#[cfg(unix)]
-fn link_host(sysroot: &Path) -> Result<()> {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    let said = Command::new(DEBIAN_RUSTC).args(["--print", "sysroot"]).output()?;
-    let debian = PathBuf::from(String::from_utf8(said.stdout)?.trim());
-    let host = host().context("Debian's rustc does not say for which host it is")?;
-    let lib = sysroot.join("root/lib/rustlib").join(&host);
-    fs::create_dir_all(lib.join("bin"))?;
-    replace(&lib.join("lib"), |to| symlink(debian.join("lib/rustlib").join(&host).join("lib"), to))?;
-    let linkers = ["/usr/bin/lld", "/usr/bin/lld-19", "/usr/bin/lld-16", "/usr/bin/lld-14"];
-    let linker = linkers.into_iter().find(|path| Path::new(path).exists());
-    let Some(linker) = linker else { bail!("no linker `lld`: install it (Debian: `apt-get install lld`)") };
-    replace(&lib.join("bin/rust-lld"), |to| symlink(linker, to))?;
-    let script = sysroot.join("rustc");
-    let root = sysroot.join("root");
-    fs::write(&script, format!("#!/bin/sh\nexec {DEBIAN_RUSTC} --sysroot '{}' \"$@\"\n", root.display()))?;
-    Ok(fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?)
+fn source(rustc: &Path) -> bool {
+    printed(rustc, &["sysroot"]).is_some_and(|root| root.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists())
 }
 
-#[cfg(not(unix))]
-fn link_host(_: &Path) -> Result<()> {
-    bail!("Debian's toolchain is for Debian; elsewhere `rustup target add {TARGET}` is needed")
-}
-
-fn replace(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
-    // There is one when an earlier run was interrupted.
-    drop(fs::remove_file(path));
-    make(path).with_context(|| format!("making {}", path.display()))
-}
-
-fn host() -> Option<String> {
-    version()?.lines().find_map(|line| line.strip_prefix("host: ").map(str::to_owned))
+/// A path that the compiler prints when asked.
+fn printed(rustc: &Path, what: &[&str]) -> Option<PathBuf> {
+    let said = Command::new(rustc).arg("--print").args(what).output().ok().filter(|said| said.status.success())?;
+    Some(PathBuf::from(String::from_utf8(said.stdout).ok()?.trim()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn toolchain(linker: Option<&'static str>, has_source: bool) -> Toolchain {
+        let target_folder = PathBuf::from("/t/wasm");
+        Toolchain { cargo: "cargo".into(), rustc: "rustc".into(), linker, has_source, target_folder }
+    }
+
+    fn words(command: &Command) -> String {
+        command.get_args().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
-    fn a_library_made_by_another_compiler_is_not_used() {
-        let folder = std::env::temp_dir().join(format!("verses-xtask-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("made-by"), "rustc of another day").unwrap();
-        assert!(debian(&folder, &folder).is_none());
-        fs::remove_dir_all(&folder).unwrap();
-        assert!(debian(&folder, &folder).is_none());
+    fn the_smallest_app_compiles_the_standard_library_along_where_its_source_is() {
+        let workspace = Workspace { root: PathBuf::from("."), packages: Vec::new() };
+        let small = toolchain(None, true).smallest(&workspace, "build").unwrap();
+        assert!(words(&small).contains("-Z build-std=std,panic_abort"), "{}", words(&small));
+        let ready = toolchain(None, false).smallest(&workspace, "build").unwrap();
+        assert_eq!(words(&ready), "build");
+    }
+
+    #[test]
+    fn without_a_compiled_library_every_call_compiles_it() {
+        let workspace = Workspace { root: PathBuf::from("."), packages: Vec::new() };
+        assert_eq!(words(&toolchain(None, true).cargo(&workspace, "check")), "check");
+        let debian = toolchain(Some("/usr/bin/wasm-ld"), true).cargo(&workspace, "check");
+        assert_eq!(words(&debian), "check -Z build-std=std,panic_abort");
     }
 }

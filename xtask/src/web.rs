@@ -29,7 +29,7 @@ const DEV_LISTEN: &str = "127.0.0.1:54321";
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
     prerequisites::node()?;
     let target = target_folder(workspace)?;
-    let toolchain = Toolchain::find(workspace, &target)?;
+    let toolchain = Toolchain::find(&target)?;
     let web = target.join("web");
     let engine = engine(workspace, &toolchain, PROFILE, &web.join("engine"))?;
     let (new, dist) = (web.join("dist.new"), web.join("dist"));
@@ -58,8 +58,10 @@ pub(crate) fn run_task(workspace: &Workspace, dev: bool) -> Result<()> {
 /// Compiles the engine and makes its JavaScript side.
 fn engine(workspace: &Workspace, toolchain: &Toolchain, profile: &str, folder: &Path) -> Result<PathBuf> {
     let words = format!("rustc --profile {profile} --target {} --package verses-web --lib", crate::wasm::TARGET);
+    let mut build =
+        if profile == PROFILE { toolchain.smallest(workspace, &words)? } else { toolchain.cargo(workspace, &words) };
     // As a Rust library besides, it could not be optimised as a whole.
-    run(toolchain.cargo(workspace, &words).args(["--crate-type", "cdylib"]))?;
+    run(build.args(["--crate-type", "cdylib"]))?;
     bindgen(workspace, &toolchain.output(profile).join("verses_web.wasm"), folder, "engine")?;
     Ok(folder.to_path_buf())
 }
@@ -130,7 +132,7 @@ fn watch(workspace: &Workspace) -> Result<()> {
     prerequisites::node()?;
     prerequisites::c_compiler()?;
     let target = target_folder(workspace)?;
-    let toolchain = Toolchain::find(workspace, &target)?;
+    let toolchain = Toolchain::find(&target)?;
     let (folder, dist) = (target.join("web/dev-engine"), target.join("web/dev"));
     engine(workspace, &toolchain, DEV_PROFILE, &folder)?;
     pages(workspace, &folder, &dist, &["--dev"])?;

@@ -17,7 +17,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let chromium = prerequisites::chromium()?;
     let target = target_folder(workspace)?;
     build(workspace)?;
-    lints(workspace, &Toolchain::find(workspace, &target)?)?;
+    lints(workspace, &Toolchain::find(&target)?)?;
     let ui = packages_of_ui(workspace)?;
     run(Command::new("npm").args(["run", "check"]).current_dir(&ui))?;
     store(workspace, &target, chromium)?;
@@ -49,7 +49,7 @@ fn lints(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
 
 /// The conformance suite of stores and what only a browser can do to one.
 fn store(workspace: &Workspace, target: &Path, chromium: &str) -> Result<()> {
-    let toolchain = Toolchain::find(workspace, target)?;
+    let toolchain = Toolchain::find(target)?;
     let words = format!("build --target {TARGET} --package verses-store-indexeddb --example store_in_browser");
     run(&mut toolchain.cargo(workspace, &words))?;
     let module = toolchain.output("dev").join("examples/store_in_browser.wasm");
