@@ -1,8 +1,7 @@
 //! Accounts: sign up, in and out, refresh of tokens, and adoption of what was done as a guest.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use verses_core::{CardEvent, VerseId, fold};
+use litemap::LiteMap;
+use verses_core::{CardEvent, VerseId, fold, sorted};
 use verses_protocol::auth::{AUTH_PATH, Credentials, RefreshGrant, SessionTokens};
 use verses_store::{GUEST, LocalStore, StoreChange, StoreError, meta_key};
 
@@ -114,10 +113,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let guest_cards = self.store.cards(GUEST).await?;
         let totals = self.store.queue_totals(GUEST).await?;
         let ids: Vec<VerseId> = guest_cards.iter().map(|c| c.verse_id).collect();
-        let both = self.store.cards(user).await?.iter().map(|c| c.verse_id).collect::<BTreeSet<_>>();
+        let own = sorted(self.store.cards(user).await?.iter().map(|c| c.verse_id));
         changes.push(StoreChange::MoveOwner { from: GUEST.into(), to: user.clone() });
-        let shared: Vec<VerseId> = ids.iter().copied().filter(|id| both.contains(id)).collect();
-        let mut events: BTreeMap<VerseId, Vec<CardEvent>> = BTreeMap::new();
+        let shared: Vec<VerseId> = ids.iter().copied().filter(|id| own.binary_search(id).is_ok()).collect();
+        let mut events: LiteMap<VerseId, Vec<CardEvent>> = LiteMap::new();
         for owner in [GUEST, user.as_str()] {
             for stored in self.store.events_of(owner, &shared).await? {
                 events.entry(stored.event.verse_id).or_default().push(stored.event);

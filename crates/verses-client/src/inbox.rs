@@ -1,10 +1,9 @@
 //! The inbox: failed operations are sent again, edited or given up. What follows is decided by the engine; it is loaded
 //! for the purpose, so this works beside a process that is syncing.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use batchsync::{ChildPolicy, CommandError, Engine, Explanation, FailureReason, OperationStatus};
-use verses_core::{CardEventKind, Operation, OperationKind};
+use litemap::LiteMap;
+use verses_core::{CardEventKind, Operation, OperationKind, sorted};
 use verses_store::{LocalStore, QueuedOperation, StoreChange, StoreError};
 
 use crate::error::ClientError;
@@ -77,12 +76,12 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let now = self.platform.now_ms();
             let with_homeless = self.with_homeless(&engine, ids).await?;
             let ordered = in_queue_order(&engine, &with_homeless)?;
-            let mut all: BTreeSet<String> = BTreeSet::new();
+            let mut all: Vec<String> = Vec::new();
             for id in &ordered {
                 all.extend(engine.dependants(id));
-                all.insert((*id).to_owned());
+                all.push((*id).to_owned());
             }
-            let rows = self.store.queued(&all.into_iter().collect::<Vec<_>>()).await?;
+            let rows = self.store.queued(&sorted(all)).await?;
             self.check_not_in_flight(&rows, now)?;
             let mut changes = Vec::new();
             for id in ordered {
@@ -195,7 +194,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     ///
     /// # Errors
     /// Errors of the store.
-    pub async fn explain_queue(&self, ids: &[String]) -> Result<BTreeMap<String, Explanation>, ClientError> {
+    pub async fn explain_queue(&self, ids: &[String]) -> Result<LiteMap<String, Explanation>, ClientError> {
         let mut engine = self.engine().await?;
         let now = self.platform.now_ms();
         let session = self.session().await?.filter(Session::is_usable);
@@ -206,12 +205,12 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
 
 /// The ids by position, each once, so that parents come before what depends on them.
 fn in_queue_order<'a>(engine: &Engine, ids: &'a [String]) -> Result<Vec<&'a str>, ClientError> {
-    let mut positions = BTreeMap::new();
+    let mut positions: LiteMap<_, _> = LiteMap::new();
     for id in ids {
         let known = engine.operation(id).ok_or_else(|| ClientError::UnknownOperation { id: id.clone() })?;
         positions.insert(known.position, id.as_str());
     }
-    Ok(positions.into_values().collect())
+    Ok(positions.into_iter().map(|(_, id)| id).collect())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]

@@ -1,11 +1,10 @@
 //! Taking over what the server says: results of operations and changes of other devices become writes to the local
 //! store. Reads what it must, decides, and hands the writes back; committing them is the caller's.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use litemap::LiteMap;
 use verses_core::{
     CardAction, CardEvent, CardEventKind, CreateVerse, EventKey, Merged, Operation, OperationId, Profile, RecordReview,
-    SetPhase, UnixMillis, UpdateProfile, Verse, VerseId, fold,
+    SetPhase, UnixMillis, UpdateProfile, Verse, VerseId, fold, is_among, sorted,
 };
 use verses_protocol::{Change, CorrectedStamp, OperationResult};
 use verses_store::{LocalStore, QueuedOperation, StoreChange, StoredEvent, meta_key};
@@ -18,7 +17,7 @@ pub(crate) struct Merge<'a, S> {
     owner: &'a str,
     changes: Vec<StoreChange>,
     /// Events to be added or replaced, by verse and operation.
-    events: BTreeMap<VerseId, BTreeMap<OperationId, CardEvent>>,
+    events: LiteMap<VerseId, LiteMap<OperationId, CardEvent>>,
     profile: Option<Profile>,
     /// Something the feed has listed may have lost against a stamp that turned out to be wrong: read it again.
     reread: bool,
@@ -26,7 +25,7 @@ pub(crate) struct Merge<'a, S> {
 
 impl<'a, S: LocalStore> Merge<'a, S> {
     pub(crate) fn new(store: &'a S, owner: &'a str) -> Self {
-        Self { store, owner, changes: Vec::new(), events: BTreeMap::new(), profile: None, reread: false }
+        Self { store, owner, changes: Vec::new(), events: LiteMap::new(), profile: None, reread: false }
     }
 
     /// The server started a new history: forget which events it had before it tells again.
@@ -72,7 +71,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         results: &[OperationResult],
     ) -> Result<Option<UnixMillis>, ClientError> {
         let mut latest = None;
-        let sent: BTreeMap<&str, &QueuedOperation> = sent.iter().map(|o| (o.meta.id.as_str(), o)).collect();
+        let sent: LiteMap<&str, &QueuedOperation> = sent.iter().map(|o| (o.meta.id.as_str(), o)).collect();
         for result in results.iter().filter(|r| r.success) {
             let (Some(operation), Some(data)) = (sent.get(result.id.as_str()), &result.data) else { continue };
             let verse = data.get("verse").and_then(reread::<Verse>);
@@ -132,7 +131,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
             events.entry(stored.event.operation_id.clone()).or_insert(stored.event);
         }
         for (verse_id, events) in std::mem::take(&mut self.events) {
-            if let Some(card) = fold(verse_id, events.into_values()) {
+            if let Some(card) = fold(verse_id, events.into_iter().map(|(_, event)| event)) {
                 self.changes.push(StoreChange::PutCard { owner: self.owner.to_owned(), card });
             }
         }
@@ -181,23 +180,24 @@ pub(crate) async fn undo<S: LocalStore>(
     store: &S,
     operations: &[QueuedOperation],
 ) -> Result<Vec<StoreChange>, ClientError> {
-    let mut by_card: BTreeMap<(String, VerseId), BTreeSet<String>> = BTreeMap::new();
-    let mut of_profile: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut by_card: LiteMap<(String, VerseId), Vec<String>> = LiteMap::new();
+    let mut of_profile: LiteMap<String, Vec<String>> = LiteMap::new();
     for operation in operations {
         if matches!(operation.data, Operation::UpdateProfile(_)) {
-            of_profile.entry(operation.meta.user_id.clone()).or_default().insert(operation.meta.id.clone());
+            of_profile.entry(operation.meta.user_id.clone()).or_default().push(operation.meta.id.clone());
         }
         if let Some(verse_id) = crate::write::verse_of_entity(&operation.meta.entity) {
             let card = (operation.meta.user_id.clone(), verse_id);
-            by_card.entry(card).or_default().insert(operation.meta.id.clone());
+            by_card.entry(card).or_default().push(operation.meta.id.clone());
         }
     }
     let mut changes = Vec::new();
     for ((owner, verse_id), gone) in by_card {
+        let gone = sorted(gone);
         let events = store.events(&owner, verse_id).await?;
         // What the feed has listed is a fact: the operation had reached the server, only its answer had not come.
         let (gone, rest): (Vec<StoredEvent>, Vec<StoredEvent>) =
-            events.into_iter().partition(|s| s.seq.is_none() && gone.contains(s.event.operation_id.as_str()));
+            events.into_iter().partition(|s| s.seq.is_none() && is_among(&gone, s.event.operation_id.as_str()));
         for StoredEvent { event, .. } in gone {
             changes.push(StoreChange::DeleteEvent { owner: owner.clone(), operation_id: event.operation_id });
         }
@@ -210,7 +210,7 @@ pub(crate) async fn undo<S: LocalStore>(
         }
     }
     for (owner, gone) in of_profile {
-        changes.extend(undo_profile(store, owner, &gone).await?);
+        changes.extend(undo_profile(store, owner, &sorted(gone)).await?);
     }
     Ok(changes)
 }
@@ -220,10 +220,10 @@ pub(crate) async fn undo<S: LocalStore>(
 async fn undo_profile<S: LocalStore>(
     store: &S,
     owner: String,
-    gone: &BTreeSet<String>,
+    gone: &[String],
 ) -> Result<Vec<StoreChange>, ClientError> {
-    fn empty<T>(field: &mut Merged<T>, gone: &BTreeSet<String>) {
-        if field.set_by.as_ref().is_some_and(|key| gone.contains(key.operation_id.as_str())) {
+    fn empty<T>(field: &mut Merged<T>, gone: &[String]) {
+        if field.set_by.as_ref().is_some_and(|key| is_among(gone, key.operation_id.as_str())) {
             *field = Merged::default();
         }
     }
@@ -233,7 +233,7 @@ async fn undo_profile<S: LocalStore>(
     empty(&mut profile.reference_display_mode, gone);
     empty(&mut profile.timezone, gone);
     let waiting = store.queued_for_entity(&owner, crate::write::PROFILE_ENTITY).await?;
-    let rest: Vec<String> = waiting.into_iter().map(|m| m.id).filter(|id| !gone.contains(id)).collect();
+    let rest: Vec<String> = waiting.into_iter().map(|m| m.id).filter(|id| !is_among(gone, id)).collect();
     for row in store.queued(&rest).await? {
         if let (Operation::UpdateProfile(update), Ok(operation_id)) = (&row.data, OperationId::new(row.meta.id)) {
             profile.merge(&EventKey { occurred_at: update.occurred_at, operation_id }, update);
@@ -247,21 +247,17 @@ pub(crate) type Lost = (String, Option<VerseId>, Operation);
 
 /// Operations rebuilt from facts that the server has lost: events it does not list, but for the `known` ones, which it
 /// has or which wait anyway.
-pub(crate) fn lost_events(
-    events: &[StoredEvent],
-    verses: &BTreeMap<VerseId, Verse>,
-    known: &BTreeSet<String>,
-) -> Vec<Lost> {
+pub(crate) fn lost_events(events: &[StoredEvent], verses: &LiteMap<VerseId, Verse>, known: &[String]) -> Vec<Lost> {
     events
         .iter()
-        .filter(|s| s.seq.is_none() && !known.contains(s.event.operation_id.as_str()))
+        .filter(|s| s.seq.is_none() && !is_among(known, s.event.operation_id.as_str()))
         .filter_map(|s| {
             Some((s.event.operation_id.to_string(), Some(s.event.verse_id), operation_of(&s.event, verses)?))
         })
         .collect()
 }
 
-fn operation_of(event: &CardEvent, verses: &BTreeMap<VerseId, Verse>) -> Option<Operation> {
+fn operation_of(event: &CardEvent, verses: &LiteMap<VerseId, Verse>) -> Option<Operation> {
     let (verse_id, occurred_at, local_date) = (event.verse_id, event.occurred_at, event.local_date);
     let action = CardAction { verse_id, occurred_at, local_date };
     Some(match event.kind.clone() {
@@ -296,10 +292,10 @@ fn operation_of(event: &CardEvent, verses: &BTreeMap<VerseId, Verse>) -> Option<
 }
 
 /// Profile updates rebuilt from the fields that hold them, for those the server does not list.
-pub(crate) fn lost_profile_updates(profile: &Profile, known: &BTreeSet<String>) -> Vec<Lost> {
-    let mut updates: BTreeMap<EventKey, UpdateProfile> = BTreeMap::new();
+pub(crate) fn lost_profile_updates(profile: &Profile, known: &[String]) -> Vec<Lost> {
+    let mut updates: LiteMap<EventKey, UpdateProfile> = LiteMap::new();
     let mut field = |set_by: &Option<EventKey>, put: &dyn Fn(&mut UpdateProfile)| {
-        if let Some(key) = set_by.as_ref().filter(|k| !known.contains(k.operation_id.as_str())) {
+        if let Some(key) = set_by.as_ref().filter(|k| !is_among(known, k.operation_id.as_str())) {
             let update = updates.entry(key.clone()).or_default();
             update.occurred_at = key.occurred_at;
             put(update);

@@ -1,8 +1,6 @@
 //! Fetching: the feed of changes, page by page. What happens when the server has lost some is in `recovery`.
 
-use std::collections::BTreeSet;
-
-use verses_core::UnixMillis;
+use verses_core::{UnixMillis, sorted};
 use verses_protocol::{CHANGES_PATH, ChangesResponse, ErrorCode, LookupData, OPERATIONS_PATH};
 use verses_store::{LocalStore, StoreChange, StoreError, meta_key};
 
@@ -51,7 +49,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         }
         if let Some(corrected) = corrected {
             let metas = self.store.queue_metas(None, u32::MAX).await?;
-            let owners: BTreeSet<String> = metas.into_iter().map(|meta| meta.user_id).collect();
+            let owners = sorted(metas.into_iter().map(|meta| meta.user_id));
             let mut waiting = Vec::new();
             for owner in owners {
                 waiting.extend(self.store.queue_of(&owner, false, u32::MAX).await?);

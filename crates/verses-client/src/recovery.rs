@@ -5,10 +5,9 @@
 //! with a batch whose answer did not reach the end of the feed, are accepted ahead of the cursor, so a history may fit the
 //! cursor and still lack them: they are expected in the feed by id.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use batchsync::{EntityKey, FailureReason, OperationStatus, QueueChange, QueuedMeta};
-use verses_core::Operation;
+use litemap::LiteMap;
+use verses_core::{Operation, is_among, sorted};
 use verses_protocol::{Change, ErrorCode, OperationResult};
 use verses_store::{
     LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
@@ -57,13 +56,13 @@ pub(crate) fn free_some(writes: &[StoreChange]) -> bool {
     writes.iter().any(|change| matches!(change, StoreChange::Queue(QueueChange::Renew { .. })))
 }
 
-fn put_ids(key: String, ids: &BTreeSet<String>) -> StoreChange {
-    let value = serde_json::to_string(ids).unwrap_or_else(|_| "[]".to_owned());
+fn put_ids(key: String, ids: Vec<String>) -> StoreChange {
+    let value = serde_json::to_string(&sorted(ids)).unwrap_or_else(|_| "[]".to_owned());
     StoreChange::PutMeta { key, value }
 }
 
 impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
-    async fn ids(&self, key: &str) -> Result<Option<BTreeSet<String>>, ClientError> {
+    async fn ids(&self, key: &str) -> Result<Option<Vec<String>>, ClientError> {
         // A damaged note is as good as an empty one: everything in it is listed or offered again.
         Ok(self.store.meta(key).await?.map(|text| serde_json::from_slice(text.as_bytes()).unwrap_or_default()))
     }
@@ -77,9 +76,9 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         listed: &[Change],
         writes: &mut Vec<StoreChange>,
     ) -> Result<(), ClientError> {
-        let listed: BTreeSet<&str> = listed.iter().map(|c| c.id.as_str()).collect();
-        let accepted = results.iter().filter(|r| r.success && !listed.contains(r.id.as_str()));
-        let accepted: BTreeSet<String> = accepted.map(|r| r.id.clone()).collect();
+        let listed = sorted(listed.iter().map(|c| c.id.as_str()));
+        let accepted = results.iter().filter(|r| r.success && listed.binary_search(&r.id.as_str()).is_err());
+        let accepted: Vec<String> = accepted.map(|r| r.id.clone()).collect();
         if accepted.is_empty() {
             return Ok(());
         }
@@ -87,11 +86,11 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let about_it = |change: &StoreChange| matches!(change, StoreChange::PutMeta { key: k, .. } | StoreChange::DeleteMeta { key: k } if *k == key);
         let mut expected = match writes.iter().position(about_it).map(|at| writes.remove(at)) {
             Some(StoreChange::PutMeta { value, .. }) => serde_json::from_slice(value.as_bytes()).unwrap_or_default(),
-            Some(_) => BTreeSet::new(),
+            Some(_) => Vec::new(),
             None => self.ids(&key).await?.unwrap_or_default(),
         };
         expected.extend(accepted);
-        writes.push(put_ids(key, &expected));
+        writes.push(put_ids(key, expected));
         Ok(())
     }
 
@@ -110,7 +109,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             // After a reset everything not listed is offered again, these among them.
             let key = expected_key(owner);
             let done = reset || expected.is_empty();
-            writes.push(if done { StoreChange::DeleteMeta { key } } else { put_ids(key, &expected) });
+            writes.push(if done { StoreChange::DeleteMeta { key } } else { put_ids(key, expected) });
         }
         let noted = self.ids(&recovery_key(owner)).await?;
         if reset || noted.is_some() {
@@ -118,22 +117,22 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             let updates = changes.iter().filter(|c| matches!(c.operation, Operation::UpdateProfile(_)));
             listed.extend(updates.map(|c| c.id.clone()));
             listed.extend(behind.iter().filter(|r| r.success).map(|r| r.id.clone()));
-            writes.push(put_ids(recovery_key(owner), &listed));
+            writes.push(put_ids(recovery_key(owner), listed));
         }
         let created = changes.iter().filter(|c| matches!(c.operation, Operation::CreateVerse(_)));
-        let created = created.filter_map(|c| c.verse.as_ref().map(|verse| verse_entity(verse.id))).collect();
+        let created = sorted(created.filter_map(|c| c.verse.as_ref().map(|verse| verse_entity(verse.id))));
         writes.extend(self.freed_by(owner, &created).await?);
         Ok(writes)
     }
 
     /// What failed for want of a verse is tried again once the server has the verse, or is offered it.
-    async fn freed_by(&self, owner: &str, created: &BTreeSet<EntityKey>) -> Result<Vec<StoreChange>, ClientError> {
+    async fn freed_by(&self, owner: &str, created: &[EntityKey]) -> Result<Vec<StoreChange>, ClientError> {
         if created.is_empty() {
             return Ok(Vec::new());
         }
         let mut freed = Vec::new();
         for QueuedOperation { meta, .. } in self.store.queue_of(owner, true, u32::MAX).await? {
-            if created.contains(&meta.entity) && wants_its_verse(&meta.status) {
+            if is_among(created, &meta.entity) && wants_its_verse(&meta.status) {
                 let (id, status, ever_sent) = (meta.id.clone(), OperationStatus::Pending, meta.ever_sent);
                 freed.push(StoreChange::Queue(QueueChange::SetStatus { id, status, retry_count: 0, ever_sent }));
                 let queued_at = self.platform.now_ms();
@@ -181,7 +180,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         owner: &str,
         offered: &[StoreChange],
     ) -> Result<Vec<StoreChange>, ClientError> {
-        let (mut moved, mut created) = (Vec::new(), BTreeSet::new());
+        let (mut moved, mut created) = (Vec::new(), Vec::new());
         for change in offered {
             let StoreChange::Enqueue(new) = change else { continue };
             let QueuedOperation { meta, data, .. } = &new.operation;
@@ -190,10 +189,10 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
                 let waiting =
                     waiting.into_iter().filter(|row| !matches!(row.status, OperationStatus::Processing { .. }));
                 moved.extend(waiting.map(|row| StoreChange::MoveToEnd { id: row.id }));
-                created.insert(meta.entity.clone());
+                created.push(meta.entity.clone());
             }
         }
-        moved.extend(self.freed_by(owner, &created).await?);
+        moved.extend(self.freed_by(owner, &sorted(created)).await?);
         Ok(moved)
     }
 
@@ -201,24 +200,24 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     async fn lost(
         &self,
         owner: &str,
-        listed: Option<BTreeSet<String>>,
-        expected: Option<BTreeSet<String>>,
+        listed: Option<Vec<String>>,
+        expected: Option<Vec<String>>,
     ) -> Result<Vec<merge::Lost>, ClientError> {
         let waiting = self.store.queue_of(owner, false, u32::MAX).await?;
-        let queued: BTreeSet<String> = waiting.into_iter().map(|o| o.meta.id).collect();
-        let verses: BTreeMap<_, _> = self.store.verses(owner).await?.into_iter().map(|v| (v.id, v)).collect();
-        let known = queued.union(listed.as_ref().unwrap_or(&BTreeSet::new())).cloned().collect();
+        let from_start = listed.is_some();
+        let known = sorted(waiting.into_iter().map(|o| o.meta.id).chain(listed.unwrap_or_default()));
+        let verses: LiteMap<_, _> = self.store.verses(owner).await?.into_iter().map(|v| (v.id, v)).collect();
         let mut lost = merge::lost_events(&self.store.events_without_seq(owner).await?, &verses, &known);
         lost.extend(merge::lost_profile_updates(&self.store.profile(owner).await?, &known));
-        if listed.is_none() {
-            let expected = expected.unwrap_or_default();
-            lost.retain(|(id, _, _)| expected.contains(id));
+        if !from_start {
+            let expected = sorted(expected.unwrap_or_default());
+            lost.retain(|(id, _, _)| is_among(&expected, id));
         }
         Ok(lost)
     }
 
     fn requeue(&self, owner: &str, lost: Vec<merge::Lost>) -> Vec<StoreChange> {
-        let mut creations: BTreeMap<String, String> = BTreeMap::new();
+        let mut creations: LiteMap<String, String> = LiteMap::new();
         let mut changes = Vec::with_capacity(lost.len() + 1);
         for (id, verse_id, operation) in lost {
             let entity = verse_id.map_or_else(|| PROFILE_ENTITY.to_owned(), verse_entity);

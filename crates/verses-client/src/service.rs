@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use batchsync::JournalEntry;
 use jiff::civil::Date;
+use litemap::LiteMap;
 use verses_core::{Card, Profile, UnixMillis, Verse, VerseId, local_date};
 use verses_store::{LocalStore, QueueTotals, StoredEvent, meta_key};
 
@@ -134,8 +135,9 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         } else {
             self.store.verses(owner).await?
         };
-        let mut verses: std::collections::BTreeMap<VerseId, Verse> = found.into_iter().map(|v| (v.id, v)).collect();
-        Ok(cards.into_iter().map(|card| CardWithVerse { verse: verses.remove(&card.verse_id), card }).collect())
+        let mut verses: LiteMap<VerseId, Option<Verse>> = found.into_iter().map(|v| (v.id, Some(v))).collect();
+        let mut verse_of = |card: &Card| verses.get_mut(&card.verse_id).and_then(Option::take);
+        Ok(cards.into_iter().map(|card| CardWithVerse { verse: verse_of(&card), card }).collect())
     }
 
     /// One card with its verse.

@@ -1,14 +1,13 @@
 //! Dual write: an action becomes one operation, and its effect and its queue row are written in one transaction.
 //! Sending is in `sync`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use batchsync::{EntityKey, OperationStatus, QueuedMeta};
 use jiff::civil::Date;
+use litemap::LiteMap;
 use verses_core::{
     ApplyContext, Card, CardAction, CreateVerse, Effect, Operation, OperationId, OperationKind, Phase, RecordReview,
     ReferenceDisplayMode, Rejection, SetPhase, Slot, TextLookup, UnixMillis, UpdateProfile, UserState, VerseId, apply,
-    local_date, parse_passage,
+    local_date, parse_passage, sorted,
 };
 use verses_store::{
     LocalStore, MaybeSend, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
@@ -213,8 +212,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let now = self.corrected_now().await?;
         let mut run = Run { queued_at: self.platform.now_ms(), ..Run::new(owner, now, last, zone) };
         run.state.profile = profile;
-        let ids = operations.iter().filter_map(|o| self.verse_of(&run, o)).collect::<BTreeSet<_>>();
-        let wanted: Vec<VerseId> = ids.iter().copied().collect();
+        let wanted = sorted(operations.iter().filter_map(|o| self.verse_of(&run, o)));
         let verses = self.store.verses_of(&run.owner, &wanted).await?;
         run.state.verses.extend(verses.into_iter().map(|verse| (verse.id, verse)));
         let cards = self.store.cards_of(&run.owner, &wanted).await?;
@@ -225,7 +223,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
                 if meta.kind == OperationKind::CreateVerse.as_str() {
                     run.creations.insert(*id, meta.id.clone());
                 }
-                run.waiting.insert(meta.id);
+                run.waiting.push(meta.id);
             }
         }
         // Cards on which the new event may not come last.
@@ -317,7 +315,7 @@ fn card_result(state: &UserState, performed: Performed) -> Result<DualWriteResul
 }
 
 /// Phases that cards enter by these operations, if each counts. A review rarely ends a phase, and then no other card matters.
-fn phases_entered(run: &Run, operations: &[Operation]) -> BTreeSet<Phase> {
+fn phases_entered(run: &Run, operations: &[Operation]) -> Vec<Phase> {
     let entered = |operation: &Operation| match operation {
         Operation::RecordReview(review) => {
             run.state.cards.get(&review.verse_id).and_then(slots::phase_after_next_review)
@@ -330,7 +328,7 @@ fn phases_entered(run: &Run, operations: &[Operation]) -> BTreeSet<Phase> {
         [one] => entered(one).into_iter().collect(),
         // What the first does may decide about the next.
         several if several.iter().any(is_of_phases) => [Phase::Weekly, Phase::Biweekly, Phase::Monthly].into(),
-        _ => BTreeSet::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -355,13 +353,14 @@ struct Run {
     state: UserState,
     totals: batchsync::QueueTotals,
     /// Operations in the queue that create a verse, by verse.
-    creations: BTreeMap<VerseId, String>,
+    creations: LiteMap<VerseId, String>,
     /// Operations in the queue about the cards that are touched.
-    waiting: BTreeSet<String>,
+    waiting: Vec<String>,
     open_profile_update: Option<QueuedOperation>,
     /// Cards of the phases that cards may enter: their days are looked at before one is proposed.
     cards_of_phases: Vec<Card>,
-    touched: BTreeSet<VerseId>,
+    /// In the order of the operations, repeated as they repeat.
+    touched: Vec<VerseId>,
     profile_touched: bool,
     changes: Vec<StoreChange>,
     performed: Vec<Performed>,
@@ -377,11 +376,11 @@ impl Run {
             zone,
             state: UserState::default(),
             totals: batchsync::QueueTotals::default(),
-            creations: BTreeMap::new(),
-            waiting: BTreeSet::new(),
+            creations: LiteMap::new(),
+            waiting: Vec::new(),
             open_profile_update: None,
             cards_of_phases: Vec::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
             profile_touched: false,
             changes: Vec::new(),
             performed: Vec::new(),
@@ -401,7 +400,7 @@ impl Run {
         let last = &self.state.cards.get(&verse)?.fold.last_event;
         // One that a server has taken is right, so it is this device's clock that is behind. By more than a day, only the
         // server can tell what time it is.
-        let taken = !self.waiting.contains(last.operation_id.as_str());
+        let taken = !self.waiting.iter().any(|id| id == last.operation_id.as_str());
         let at = last.occurred_at;
         (self.is_near(at) || (taken && at.0 < self.now.0.saturating_add(DAY_MS))).then_some(at)
     }
@@ -474,7 +473,7 @@ impl Run {
         let bytes = serde_json::to_vec(operation).map_or(0, |b| b.len());
         let payload_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if let Some(verse_id) = effect.verse_id {
-            self.touched.insert(verse_id);
+            self.touched.push(verse_id);
         } else {
             self.profile_touched = true;
         }
@@ -529,7 +528,7 @@ impl Run {
             self.changes.clear();
             return;
         }
-        for id in &self.touched {
+        for id in &sorted(std::mem::take(&mut self.touched)) {
             if let Some(verse) = self.state.verses.get(id) {
                 self.changes.push(StoreChange::PutVerse { owner: self.owner.clone(), verse: verse.clone() });
             }

@@ -1,8 +1,7 @@
 //! `apply`: validates one operation and computes its effect on the state it touches. The same function runs on the
 //! device and on the server. No I/O: texts and the server's time come in as arguments; storing the effect is the caller's.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{Card, CardEvent, OperationId, Profile, UnixMillis, Verse, VerseId};
@@ -11,11 +10,11 @@ use crate::{Card, CardEvent, OperationId, Profile, UnixMillis, Verse, VerseId};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserState {
     /// Cards by verse.
-    pub cards: BTreeMap<VerseId, Card>,
+    pub cards: LiteMap<VerseId, Card>,
     /// Verses of those cards, and texts of the shared catalogue the operations name.
-    pub verses: BTreeMap<VerseId, Verse>,
+    pub verses: LiteMap<VerseId, Verse>,
     /// Events of the cards that must fold again, by verse, in any order. A card whose new event sorts last needs none.
-    pub events: BTreeMap<VerseId, Vec<CardEvent>>,
+    pub events: LiteMap<VerseId, Vec<CardEvent>>,
     /// The profile.
     pub profile: Profile,
 }

@@ -1,12 +1,12 @@
 //! `apply` itself: one operation on the state it touches, all or nothing. Types are in `apply`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use litemap::LiteMap;
 
 use crate::profile::translation_name;
 use crate::{
     ApplyContext, Card, CardEvent, CreateVerse, DEFAULT_TRANSLATION, Effect, EventKey, Operation, OperationId, Passage,
     Profile, Rejection, RejectionCode, Slot, TextLookup, UnixMillis, UserState, Verse, VerseId, dates, fold, fold_step,
-    parse_passage, profile, slots, sorts_before_last,
+    parse_passage, profile, slots, sorted, sorts_before_last,
 };
 
 /// How far in the future a stamp may lie before it is corrected, milliseconds.
@@ -318,17 +318,17 @@ pub fn needs_profile<'a>(operations: impl IntoIterator<Item = &'a Operation>, no
 }
 
 /// Which cards must have their events loaded before a run of operations is applied: those for which an operation may
-/// sort before the last event folded. `now` is the time `apply` will be given.
+/// sort before the last event folded: their ids, sorted, each once. `now` is the time `apply` will be given.
 #[must_use]
 pub fn needs_events<'a>(
     state: &UserState,
     operations: impl IntoIterator<Item = (&'a OperationId, &'a Operation)>,
     now: UnixMillis,
-) -> BTreeSet<VerseId> {
+) -> Vec<VerseId> {
     // A preference set earlier in the run decides which verse a later creation means.
     let mut profile = state.profile.clone();
-    let mut last: BTreeMap<VerseId, EventKey> = BTreeMap::new();
-    let mut needed = BTreeSet::new();
+    let mut last: LiteMap<VerseId, EventKey> = LiteMap::new();
+    let mut needed = Vec::new();
     for (id, operation) in operations {
         let (verse_id, claimed) = match operation {
             Operation::CreateVerse(o) => (verse_id_of_create(o, &profile), o.occurred_at.unwrap_or(now)),
@@ -349,9 +349,9 @@ pub fn needs_events<'a>(
         let occurred_at = plausible_after(before.as_ref().map(|b| b.occurred_at), claimed, now).0;
         let key = EventKey { occurred_at, operation_id: id.clone() };
         if before.as_ref().is_some_and(|b| key < *b) {
-            needed.insert(verse_id);
+            needed.push(verse_id);
         }
         last.insert(verse_id, before.map_or_else(|| key.clone(), |b| b.max(key.clone())));
     }
-    needed
+    sorted(needed)
 }

@@ -15,6 +15,7 @@ mod profile;
 mod reference;
 mod schedule;
 pub mod slots;
+mod sorted;
 mod verse;
 
 pub use apply::{ApplyContext, Effect, Rejection, RejectionCode, TextLookup, UserState};
@@ -36,4 +37,5 @@ pub use reference::{
 };
 pub use schedule::{due_cards, fold, fold_step, next_phase, reviews_needed, sorts_before_last};
 pub use slots::least_loaded_slot;
+pub use sorted::{is_among, sorted};
 pub use verse::{DEFAULT_TRANSLATION, Verse};

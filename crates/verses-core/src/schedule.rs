@@ -1,12 +1,13 @@
 //! The schedule: a card is the pure fold of its events in the order (occurred_at, operation id). Rules here; the types in
 //! `card`, dates in `dates`, validation in `apply`.
 
-use std::collections::BTreeSet;
-
 use jiff::Span;
 use jiff::civil::Date;
+use litemap::LiteMap;
 
-use crate::{Card, CardEvent, CardEventKind, FoldState, Phase, REMEMBERED_REVIEW_DATES, Slot, VerseId, slots};
+use crate::{
+    Card, CardEvent, CardEventKind, FoldState, OperationId, Phase, REMEMBERED_REVIEW_DATES, Slot, VerseId, slots,
+};
 
 /// Counted reviews a phase needs before the next one begins; `None` for monthly, which never ends.
 #[must_use]
@@ -34,8 +35,8 @@ pub fn next_phase(phase: Phase) -> Option<Phase> {
 pub fn fold(verse_id: VerseId, events: impl IntoIterator<Item = CardEvent>) -> Option<Card> {
     let mut events: Vec<CardEvent> = events.into_iter().filter(|e| e.verse_id == verse_id).collect();
     events.sort_by(|a, b| (a.occurred_at, &a.operation_id).cmp(&(b.occurred_at, &b.operation_id)));
-    let mut seen = BTreeSet::new();
-    events.retain(|e| seen.insert(e.operation_id.clone()));
+    let mut seen: LiteMap<OperationId, ()> = LiteMap::new();
+    events.retain(|e| seen.insert(e.operation_id.clone(), ()).is_none());
     events.iter().fold(None, |card, event| Some(fold_step(card, event)))
 }
 

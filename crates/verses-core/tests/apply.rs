@@ -1,10 +1,9 @@
 //! `apply`: what it accepts, what it refuses and why, what it corrects, and that any order of arrival ends in the fold.
 #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Span;
 use jiff::civil::{Date, date};
+use litemap::LiteMap;
 use proptest::prelude::*;
 use verses_core::{
     ApplyContext, CardAction, CreateVerse, EARLIEST_STAMP, Effect, MAX_CARD_VERSES, MAX_FULL_NAME_BYTES, MAX_FUTURE_MS,
@@ -458,7 +457,7 @@ fn without_the_history_an_earlier_event_is_refused_for_now_and_the_card_is_safe(
     run(&mut state, "s", &TextLookup::NotAsked, &Operation::RecordReview(review(john(), -1, true))).unwrap();
     run(&mut state, "r", &TextLookup::NotAsked, &earlier).unwrap_err();
     let operation_id = id("r");
-    assert_eq!(needs_events(&state, [(&operation_id, &earlier)], NOW), BTreeSet::from([john()]));
+    assert_eq!(needs_events(&state, [(&operation_id, &earlier)], NOW), [john()]);
 }
 
 #[test]
@@ -483,7 +482,7 @@ fn events_are_needed_only_where_something_may_sort_before_the_last() {
     in_web.profile.preferred_translation.value = Some("WEB".into());
     let early = CreateVerse { occurred_at: Some(UnixMillis(NOW.0 - 11 * DAY)), ..create("John 3:16") };
     let run = [(&a, &Operation::UpdateProfile(preferred)), (&b, &Operation::CreateVerse(early))];
-    assert_eq!(needs_events(&in_web, run, NOW), BTreeSet::from([john()]), "a preference set in the same run counts");
+    assert_eq!(needs_events(&in_web, run, NOW), [john()], "a preference set in the same run counts");
 }
 
 #[test]
@@ -533,9 +532,9 @@ fn operations(stamped: std::ops::Range<i64>) -> impl Strategy<Value = Vec<(Opera
 /// A server: keeps events and cards, loads only what `needs_events` asks for, applies runs of a few operations.
 #[derive(Default)]
 struct Kept {
-    events: BTreeMap<VerseId, Vec<verses_core::CardEvent>>,
-    cards: BTreeMap<VerseId, verses_core::Card>,
-    verses: BTreeMap<VerseId, Verse>,
+    events: LiteMap<VerseId, Vec<verses_core::CardEvent>>,
+    cards: LiteMap<VerseId, verses_core::Card>,
+    verses: LiteMap<VerseId, Verse>,
 }
 
 impl Kept {

@@ -1,8 +1,7 @@
 //! One translation, book by book: the words of a verse and of a passage. Where the books come from is in `corpus` and
 //! `pieces`.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use verses_core::{Book, Passage, Place};
 
 use crate::error::CorpusError;
@@ -76,12 +75,12 @@ impl BookText {
 #[derive(Debug, Clone)]
 pub(crate) struct Translation {
     pub(crate) info: &'static TranslationInfo,
-    books: BTreeMap<Book, BookText>,
+    books: LiteMap<Book, BookText>,
 }
 
 impl Translation {
     pub(crate) fn new(info: &'static TranslationInfo) -> Self {
-        Self { info, books: BTreeMap::new() }
+        Self { info, books: LiteMap::new() }
     }
 
     /// Puts in a book, instead of what there was of it.

@@ -206,7 +206,7 @@ async fn a_device_that_folds_the_feed_has_the_servers_cards() {
     for change in page.changes {
         let id = OperationId::new(change.id).expect("an id");
         let text = change.verse.map_or(TextLookup::NotAsked, TextLookup::Found);
-        state.events.clone_from(&events);
+        state.events = events.clone().into_iter().collect();
         let context = ApplyContext { operation_id: &id, now: NOW, text: &text };
         let effect = verses_core::apply(&mut state, &context, &change.operation).expect("what the server accepted");
         assert!(!effect.clock_corrected, "corrected once is corrected for all");

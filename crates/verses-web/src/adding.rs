@@ -1,11 +1,10 @@
 //! Adding: what was typed or pasted is read entry by entry, shown with its words, and added with a result for each.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use verses_client::{NewVerse, Platform, Transport};
 use verses_core::{
-    DEFAULT_TRANSLATION, MAX_CARD_VERSES, Passage, PassageError, VerseId, parse_passages, translation_name,
+    DEFAULT_TRANSLATION, MAX_CARD_VERSES, Passage, PassageError, VerseId, parse_passages, sorted, translation_name,
 };
 use verses_corpus::starter_packs as corpus_packs;
 use verses_store::LocalStore;
@@ -107,7 +106,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let passages: Vec<&Passage> = parts.iter().filter_map(|part| part.read.as_ref().ok()).collect();
         self.fetch_books(&translation, passages.iter().take(MAX_PREVIEWS).copied()).await;
         let known = self.known(passages.iter().map(|passage| passage.verse_id(&translation))).await?;
-        let mut seen = BTreeSet::new();
+        let mut seen: LiteMap<_, ()> = LiteMap::new();
         let mut offsets = Utf16::new(&typed.text);
         let mut entries = Vec::with_capacity(parts.len());
         for part in &parts {
@@ -115,7 +114,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             let (passage, error) = match &part.read {
                 Ok(passage) => {
                     let verse_id = passage.verse_id(&translation);
-                    let state = match (seen.insert(verse_id), known.get(&verse_id)) {
+                    let state = match (seen.insert(verse_id, ()).is_none(), known.get(&verse_id)) {
                         (false, _) => "repeated",
                         (true, Some(true)) => "archived",
                         (true, Some(false)) => "known",
@@ -156,10 +155,10 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     }
 
     /// Which of these have a card, and whether it is archived.
-    async fn known(&self, ids: impl Iterator<Item = VerseId>) -> Result<BTreeMap<VerseId, bool>, EngineError> {
+    async fn known(&self, ids: impl Iterator<Item = VerseId>) -> Result<LiteMap<VerseId, bool>, EngineError> {
         let service = self.service();
         let owner = service.owner().await?;
-        let ids: Vec<VerseId> = ids.collect::<BTreeSet<_>>().into_iter().collect();
+        let ids = sorted(ids);
         let cards = service.store().cards_of(&owner, &ids).await?;
         Ok(cards.into_iter().map(|card| (card.verse_id, card.archived)).collect())
     }
@@ -171,7 +170,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn add_all(&self, wanted: Vec<WantedVerse>) -> Result<Vec<Added>, EngineError> {
         let service = self.service();
         let usual = self.translation(None).await?;
-        let mut by_translation: BTreeMap<String, Vec<Passage>> = BTreeMap::new();
+        let mut by_translation: LiteMap<String, Vec<Passage>> = LiteMap::new();
         for verse in wanted.iter().filter(|verse| verse.text.is_none()) {
             let translation = verse.translation.as_deref().and_then(|named| translation_name(named).ok());
             let passages = parse_passages(&verse.reference).unwrap_or_default();

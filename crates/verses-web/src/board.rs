@@ -1,6 +1,8 @@
 //! The board: how syncing stands, kept from what the driver tells, in the shape of the source's `BatchSyncProgress`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+
+use litemap::LiteMap;
 
 use batchsync::{Event, FaultClass, NetworkQuality, Phase, Progress, WaitReason};
 use serde::{Deserialize, Serialize};
@@ -228,7 +230,7 @@ impl Board {
     }
 
     /// Gives outcomes the name of what they are about.
-    pub(crate) fn name(&mut self, names: &BTreeMap<VerseId, String>) {
+    pub(crate) fn name(&mut self, names: &LiteMap<VerseId, String>) {
         for result in &mut self.state.results {
             if let Some(id) = verse_of(&result.about) {
                 result.about = names.get(&id).cloned().unwrap_or_else(|| "A passage".to_owned());

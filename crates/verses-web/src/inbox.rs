@@ -1,8 +1,7 @@
 //! What waits and what failed: shown with reasons in plain words, tried again, mended, given up, written out.
 
-use std::collections::BTreeMap;
-
 use batchsync::{Explanation, FailureReason, OperationStatus};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
 use verses_core::{Operation, VerseId};
@@ -58,10 +57,10 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let rows = service.store().queue_of(&owner, wanted.failed_only, wanted.limit).await?;
         let ids: Vec<VerseId> = rows.iter().filter_map(|row| verse_of(&row.data)).collect();
         let verses = service.store().verses_of(&owner, &ids).await?;
-        let names: BTreeMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
+        let names: LiteMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
         let asked: Vec<String> = rows.iter().take(MAX_EXPLAINED).map(|row| row.meta.id.clone()).collect();
         let explained = service.explain_queue(&asked).await?;
-        let abouts: BTreeMap<String, String> =
+        let abouts: LiteMap<String, String> =
             rows.iter().map(|row| (row.meta.id.clone(), about(&row.data, &names))).collect();
         Ok(rows.iter().map(|row| item(row, &abouts, explained.get(&row.meta.id))).collect())
     }
@@ -108,7 +107,7 @@ pub(crate) fn verse_of(operation: &Operation) -> Option<VerseId> {
     }
 }
 
-fn about(operation: &Operation, names: &BTreeMap<VerseId, String>) -> String {
+fn about(operation: &Operation, names: &LiteMap<VerseId, String>) -> String {
     match operation {
         Operation::CreateVerse(create) => create.reference.clone(),
         Operation::UpdateProfile(_) => "Profile".to_owned(),
@@ -116,7 +115,7 @@ fn about(operation: &Operation, names: &BTreeMap<VerseId, String>) -> String {
     }
 }
 
-fn item(row: &QueuedOperation, abouts: &BTreeMap<String, String>, explanation: Option<&Explanation>) -> QueueItem {
+fn item(row: &QueuedOperation, abouts: &LiteMap<String, String>, explanation: Option<&Explanation>) -> QueueItem {
     let name = |id: &str| abouts.get(id).cloned().unwrap_or_else(|| "an earlier change".to_owned());
     let (state, reason, why) = match &row.meta.status {
         OperationStatus::Failed(failure) => {

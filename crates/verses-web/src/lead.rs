@@ -1,7 +1,7 @@
 //! Leading: the one tab that syncs runs the client's loop here, starts it anew when the account or the settings change, and
 //! keeps the board. Who leads is decided outside, by a lock of the browser.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batchsync::NetworkHint;
@@ -97,7 +97,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let owner = service.owner().await?;
         let nameless = lock(&self.board).nameless();
         let verses = service.store().verses_of(&owner, &nameless).await?;
-        let names: BTreeMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
+        let names: LiteMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
         let totals = service.queue_totals().await?;
         let session = service.session().await?;
         let mut board = lock(&self.board);

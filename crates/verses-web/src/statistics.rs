@@ -1,9 +1,8 @@
 //! Progress over time: reviews by day, cards by phase now and at the end of past weeks, what is to come.
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
 use verses_core::{Card, CardEventKind, Phase, VerseId, date_from_text, fold_step};
@@ -95,7 +94,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             reviews: days.values().map(|day| day.reviews).sum(),
             successful: days.values().map(|day| day.successful).sum(),
             best_day_streak: longest_run(&dates),
-            calendar: days.range(from..).map(|(_, day)| *day).collect(),
+            calendar: days.iter().filter(|(date, _)| **date >= from).map(|(_, day)| *day).collect(),
             phases,
             forecast: forecast(&cards, today),
             history: history(&events, today),
@@ -103,8 +102,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     }
 }
 
-fn days_of(events: &[StoredEvent]) -> BTreeMap<Date, Day> {
-    let mut days = BTreeMap::new();
+fn days_of(events: &[StoredEvent]) -> LiteMap<Date, Day> {
+    let mut days = LiteMap::new();
     for stored in events {
         if let CardEventKind::Reviewed { was_successful, .. } = stored.event.kind {
             let date = stored.event.local_date;

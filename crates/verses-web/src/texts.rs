@@ -1,14 +1,13 @@
 //! Texts for lookups on the device: translations in pieces, a book each, fetched and kept by the browser, taken into memory
 //! when a passage needs them.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use verses_client::{OfflineTexts, Platform, Transport};
-use verses_core::{Book, Passage, TextLookup, UnixMillis, Verse};
+use verses_core::{Book, Passage, TextLookup, UnixMillis, Verse, sorted};
 use verses_corpus::{Pieces, TranslationInfo, number_of_book, translations};
 use verses_store::LocalStore;
 
@@ -93,7 +92,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         if !is_known(translation) {
             return;
         }
-        let books: BTreeSet<Book> = passages.flat_map(Passage::verses).map(|place| place.book).collect();
+        let books = sorted(passages.flat_map(Passage::verses).map(|place| place.book));
         for book in books {
             if !self.fetch_book(translation, book).await {
                 // Without a network each further one would only take its time.

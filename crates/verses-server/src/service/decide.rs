@@ -129,8 +129,9 @@ impl Decision for BatchDecision {
     fn wants_events(&self, loaded: &Loaded) -> BTreeSet<VerseId> {
         let new = self.operations.iter().filter(|prepared| !loaded.ledger.contains_key(&prepared.id));
         let operations = new.map(|prepared| (&prepared.id, &prepared.operation));
-        let state = UserState { cards: loaded.cards.clone(), ..UserState::default() };
-        verses_core::needs_events(&state, operations, self.now)
+        let cards = loaded.cards.iter().map(|(id, card)| (*id, card.clone())).collect();
+        let state = UserState { cards, ..UserState::default() };
+        verses_core::needs_events(&state, operations, self.now).into_iter().collect()
     }
 
     fn decide(&self, mut loaded: Loaded, events: BTreeMap<VerseId, Vec<CardEvent>>) -> (Writes, Decided) {
@@ -146,7 +147,12 @@ impl Decision for BatchDecision {
             seq: loaded.last_seq,
             chain: loaded.last_chain,
             profile_before: loaded.profile.clone(),
-            state: UserState { cards: loaded.cards, verses: loaded.verses, events, profile: loaded.profile },
+            state: UserState {
+                cards: loaded.cards.into_iter().collect(),
+                verses: loaded.verses.into_iter().collect(),
+                events: events.into_iter().collect(),
+                profile: loaded.profile,
+            },
             writes: Writes::default(),
             touched: BTreeSet::new(),
         };
