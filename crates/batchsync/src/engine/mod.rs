@@ -22,7 +22,7 @@ use crate::config::{BatchConfig, ConfigError, ServerLimits};
 use crate::operation::{Failure, FailureReason, Millis, OperationId, OperationStatus, QueuedMeta};
 use crate::policy::{Adaptive, BatchPolicy, Fixed};
 use crate::quality::{NetworkQuality, QualityMeter};
-use crate::queue::{Key, Queue, Slot, State, Symbol};
+use crate::queue::{BySymbol, Key, Queue, Slot, State, Symbol};
 use crate::request::{RequestId, SendMode, Settlement};
 use crate::rng::Rng;
 
@@ -68,7 +68,7 @@ pub struct Engine {
     quality: QualityMeter,
     due_through: Option<Key>,
     fresh: Fresh,
-    runs: BTreeMap<Symbol, Run>,
+    runs: BySymbol<Run>,
     ms_per_operation: Option<f64>,
     last_now: Option<Millis>,
 }
@@ -190,7 +190,7 @@ impl Engine {
             quality: QualityMeter::default(),
             due_through: None,
             fresh: Fresh::default(),
-            runs: BTreeMap::new(),
+            runs: BySymbol::default(),
             ms_per_operation: None,
             last_now: None,
         })
@@ -238,7 +238,7 @@ impl Engine {
             let Some(row) = self.queue.row(slot) else { continue };
             let counts = self.queue.counts(row.owner);
             if row.state == State::Pending && counts.pending + counts.processing == 0 {
-                self.runs.insert(row.owner, Run::default());
+                *self.runs.get_mut(row.owner) = Run::default();
             }
         }
     }

@@ -70,7 +70,7 @@ impl Engine {
             if self.session.owner.is_some_and(|mine| mine != owner) {
                 continue;
             }
-            let run = self.runs.get(&owner).copied().unwrap_or_default();
+            let run = self.runs.get(owner).copied().unwrap_or_default();
             progress.successful += run.successful;
             progress.failed += counts.failed;
             progress.blocked += counts.blocked;

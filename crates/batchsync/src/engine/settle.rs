@@ -1,10 +1,8 @@
 //! Answers: what each operation's result does to it, on time or late.
 
-use std::collections::BTreeMap;
-
 use super::{Engine, InFlight};
 use crate::config::after;
-use crate::operation::{FailureReason, Millis, OperationId};
+use crate::operation::{FailureReason, Millis};
 use crate::policy::Delivered;
 use crate::queue::{Slot, State};
 use crate::request::{BatchSyncSummary, Event, OperationOutcome, Response, SendMode, SettledOutcome, Settlement};
@@ -30,8 +28,7 @@ impl Engine {
     pub fn handle_response(&mut self, now: Millis, request_id: &str, response: &Response) -> Settlement {
         self.observe(now);
         let mut out = Settlement::default();
-        let results: BTreeMap<&str, &OperationOutcome> =
-            response.results.iter().rev().map(|result| (result.id.as_str(), &result.outcome)).collect();
+        let results = ById::first(response.results.iter().map(|result| (result.id.as_str(), &result.outcome)));
         if let Some(limits) = response.limits {
             self.limits = self.limits.updated(limits);
         }
@@ -43,12 +40,12 @@ impl Engine {
         for (id, _) in &request.operations {
             let Some(slot) = self.held_by(id, request.number) else {
                 // Completed by a late answer, or claimed by a later request: a success still counts.
-                if let Some(outcome) = results.get(&**id).filter(|outcome| is_success(outcome)) {
+                if let Some(outcome) = results.get(id).filter(|outcome| is_success(outcome)) {
                     self.settle_success(now, id, request.number, request_id, outcome, &mut out);
                 }
                 continue;
             };
-            match results.get(&**id) {
+            match results.get(id) {
                 Some(outcome) => self.settle_one(now, slot, request_id, outcome, &mut out),
                 None => self.own_fault(now, slot, "unanswered", "the server did not answer for it", None, &mut out),
             }
@@ -207,18 +204,17 @@ impl Engine {
         &self,
         now: Millis,
         request: &InFlight,
-        results: &BTreeMap<&str, &OperationOutcome>,
+        results: &ById<'_, OperationOutcome>,
         out: &Settlement,
     ) -> BatchSyncSummary {
-        let members: BTreeMap<&OperationId, &SettledOutcome> =
-            out.results.iter().map(|result| (&result.id, &result.outcome)).collect();
+        let members = ById::first(out.results.iter().rev().map(|result| (result.id.as_str(), &result.outcome)));
         let mut summary = BatchSyncSummary {
             total: request.operations.len() as u32,
             processing_time_ms: u64::try_from(now.saturating_sub(request.sent_at)).unwrap_or(0),
             ..BatchSyncSummary::default()
         };
         for (id, _) in &request.operations {
-            match members.get(&id.to_string()) {
+            match members.get(id) {
                 Some(SettledOutcome::Applied) => summary.successful += 1,
                 Some(SettledOutcome::Duplicate) => {
                     summary.successful += 1;
@@ -228,12 +224,30 @@ impl Engine {
                 None if self.queue.find(id).is_none() => summary.successful += 1,
                 Some(SettledOutcome::Failed(_)) => {
                     summary.failed += 1;
-                    summary.validation_errors += u32::from(results.contains_key(&**id));
+                    summary.validation_errors += u32::from(results.get(id).is_some());
                 }
                 _ => summary.failed += 1,
             }
         }
         summary
+    }
+}
+
+/// Outcomes by operation, in a sorted list.
+struct ById<'a, T>(Vec<(&'a str, &'a T)>);
+
+impl<'a, T> ById<'a, T> {
+    /// The first of several with the same id counts.
+    fn first(outcomes: impl Iterator<Item = (&'a str, &'a T)>) -> Self {
+        let mut outcomes: Vec<_> = outcomes.collect();
+        outcomes.sort_by_key(|(id, _)| *id);
+        outcomes.dedup_by_key(|(id, _)| *id);
+        Self(outcomes)
+    }
+
+    fn get(&self, id: &str) -> Option<&'a T> {
+        let found = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.0[found].1)
     }
 }
 

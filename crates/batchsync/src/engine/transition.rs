@@ -2,7 +2,7 @@
 //!
 //! When it changes is decided elsewhere.
 
-use super::{Engine, Run};
+use super::Engine;
 use crate::operation::{Failure, FailureReason, JournalEntry, JournalOutcome, Millis, OperationStatus, QueueChange};
 use crate::queue::{Delay, Row, Slot, State};
 use crate::request::{SettledOperation, SettledOutcome, Settlement};
@@ -168,7 +168,7 @@ impl Engine {
         };
         self.push_result(slot, settled, out);
         let Some(row) = self.take_out(slot) else { return };
-        let run: &mut Run = self.runs.entry(row.owner).or_default();
+        let run = self.runs.get_mut(row.owner);
         run.successful += 1;
         run.bytes += u64::from(row.payload_bytes);
         let entry = self.journal_entry(now, &row, request, outcome);

@@ -1,6 +1,5 @@
 //! Changing the queue: rows in, rows out, changes of state, waits. Every index is kept here.
 
-use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
@@ -19,27 +18,27 @@ impl Queue {
             }
             return;
         }
-        let (mut chains, mut ages, mut children, mut failed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut entities = BTreeSet::new();
+        let (mut chains, mut ages, mut failed, mut entities) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for &slot in slots {
             let key = self.key(slot);
             let Some(row) = self.rows.get(slot as usize).and_then(Option::as_ref) else { continue };
             if row.state == State::Pending {
-                chains.push((row.entity, key));
-                ages.push((row.owner, row.aged_from, slot));
+                chains.push((row.entity, key.position, slot));
+                ages.push((row.owner.0, row.aged_from, slot));
             } else {
-                failed.push(key);
+                failed.push((0, key.position, slot));
             }
             if let Some(parent) = &row.parent {
-                children.push((parent.clone(), key));
+                set_child(self.children.entry(parent.clone()).or_default(), key, true);
             }
-            entities.insert(row.entity);
-            count(self.counts.entry(row.owner).or_default(), row, true);
+            entities.push(row.entity);
+            count(self.counts.get_mut(row.owner), row, true);
         }
-        self.chains.append(&mut chains.into_iter().collect());
-        self.ages.append(&mut ages.into_iter().collect());
-        self.children.append(&mut children.into_iter().collect());
-        self.failed.append(&mut failed.into_iter().collect());
+        self.chains.append(chains);
+        self.ages.append(ages);
+        self.failed.append(failed);
+        entities.sort_unstable();
+        entities.dedup();
         for entity in entities {
             self.refresh(entity);
         }
@@ -150,20 +149,20 @@ impl Queue {
     pub(crate) fn set_delay(&mut self, slot: Slot, delay: Delay) {
         self.clear_delay(slot);
         self.delays.insert(slot, delay);
-        self.delays_by_time.insert((delay.until, slot));
+        self.delays_by_time.set((0, delay.until, slot), true);
         self.refresh_of(slot);
     }
 
     pub(crate) fn clear_delay(&mut self, slot: Slot) {
         if let Some(delay) = self.delays.remove(&slot) {
-            self.delays_by_time.remove(&(delay.until, slot));
+            self.delays_by_time.set((0, delay.until, slot), false);
             self.refresh_of(slot);
         }
     }
 
     /// Ends the waits that are over.
     pub(crate) fn end_delays(&mut self, now: Millis) {
-        while let Some(&(until, slot)) = self.delays_by_time.first() {
+        while let Some((_, until, slot)) = self.delays_by_time.first() {
             if until > now {
                 break;
             }
@@ -184,7 +183,9 @@ impl Queue {
         for delay in self.delays.values_mut() {
             delay.until = delay.until.saturating_sub(back);
         }
-        self.delays_by_time = self.delays.iter().map(|(&slot, delay)| (delay.until, slot)).collect();
+        let entries = self.delays.iter().map(|(&slot, delay)| (0, delay.until, slot)).collect();
+        self.delays_by_time = super::Index::default();
+        self.delays_by_time.append(entries);
     }
 
     fn update(&mut self, slot: Slot, change: impl FnOnce(&mut Row)) {
@@ -208,20 +209,24 @@ impl Queue {
         let Some(row) = self.rows.get(slot as usize).and_then(Option::as_ref) else { return };
         let entity = row.entity;
         if let Some(parent) = &row.parent {
-            set(&mut self.children, (parent.clone(), key), add);
+            let children = self.children.entry(parent.clone()).or_default();
+            set_child(children, key, add);
+            if children.is_empty() {
+                self.children.remove(parent);
+            }
         }
-        count(self.counts.entry(row.owner).or_default(), row, add);
+        count(self.counts.get_mut(row.owner), row, add);
         match &row.state {
             State::Pending => {
-                set(&mut self.chains, (entity, key), add);
-                set(&mut self.ages, (row.owner, row.aged_from, slot), add);
+                self.chains.set((entity, key.position, slot), add);
+                self.ages.set((row.owner.0, row.aged_from, slot), add);
             }
             State::Processing { .. } => {
-                set(&mut self.chains, (entity, key), add);
+                self.chains.set((entity, key.position, slot), add);
                 let entity = self.entities.entity_mut(entity);
                 entity.in_flight = if add { entity.in_flight + 1 } else { entity.in_flight.saturating_sub(1) };
             }
-            State::Failed(_) => set(&mut self.failed, key, add),
+            State::Failed(_) => self.failed.set((0, key.position, slot), add),
         }
         self.refresh(entity);
     }
@@ -237,18 +242,17 @@ impl Queue {
         let entity = self.entities.entity(number);
         let (owner, old) = (entity.owner, entity.ready);
         let head = (entity.in_flight == 0)
-            .then(|| self.chains.range((number, Key::MIN)..=(number, Key::MAX)).next())
+            .then(|| self.chains.first_of(number))
             .flatten()
-            .map(|&(_, key)| key)
             .filter(|key| self.is_free(key.slot));
         if head == old {
             return;
         }
         if let Some(old) = old {
-            self.ready.remove(&(owner, old));
+            self.ready.set((owner.0, old.position, old.slot), false);
         }
         if let Some(head) = head {
-            self.ready.insert((owner, head));
+            self.ready.set((owner.0, head.position, head.slot), true);
         }
         self.entities.entity_mut(number).ready = head;
     }
@@ -281,11 +285,12 @@ fn count(counts: &mut Counts, row: &Row, add: bool) {
     }
 }
 
-fn set<T: Ord>(index: &mut BTreeSet<T>, item: T, add: bool) {
-    if add {
-        index.insert(item);
-    } else {
-        index.remove(&item);
+/// A row comes to those that depend on the same operation, or leaves them. They stand in order.
+fn set_child(children: &mut Vec<Key>, child: Key, add: bool) {
+    match (children.binary_search(&child), add) {
+        (Err(place), true) => children.insert(place, child),
+        (Ok(place), false) => drop(children.remove(place)),
+        _ => {}
     }
 }
 

@@ -9,12 +9,12 @@ use super::Key;
 
 /// An owner or a kind, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Symbol(u32);
+pub(crate) struct Symbol(pub(super) u32);
 
 /// Owners and kinds: few, so they are never forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
-    numbers: BTreeMap<Arc<str>, Symbol>,
+    numbers: BTreeMap<Arc<str>, u32>,
     names: Vec<Arc<str>>,
     /// The last two answers: rows come in runs of one owner and few kinds.
     recent: [Option<Symbol>; 2],
@@ -33,23 +33,49 @@ impl Symbols {
     }
 
     fn number(&mut self, name: &str) -> Symbol {
-        if let Some(&symbol) = self.numbers.get(name) {
-            return symbol;
+        if let Some(&number) = self.numbers.get(name) {
+            return Symbol(number);
         }
         let name: Arc<str> = Arc::from(name);
         // Two to the 32 different owners and kinds do not fit in memory.
-        let symbol = Symbol(self.names.len() as u32);
-        self.numbers.insert(name.clone(), symbol);
+        let number = self.names.len() as u32;
+        self.numbers.insert(name.clone(), number);
         self.names.push(name);
-        symbol
+        Symbol(number)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Symbol> {
-        self.numbers.get(name).copied()
+        self.numbers.get(name).copied().map(Symbol)
     }
 
     pub(crate) fn name(&self, symbol: Symbol) -> &str {
         self.names.get(symbol.0 as usize).map_or("", |name| name)
+    }
+}
+
+/// A value for each owner, the default until it is changed. Numbers are dense, so a list does.
+#[derive(Debug)]
+pub(crate) struct BySymbol<T>(Vec<T>);
+
+impl<T> Default for BySymbol<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Default> BySymbol<T> {
+    pub(crate) fn get(&self, symbol: Symbol) -> Option<&T> {
+        self.0.get(symbol.0 as usize)
+    }
+
+    pub(crate) fn get_mut(&mut self, symbol: Symbol) -> &mut T {
+        let index = symbol.0 as usize;
+        self.0.resize_with(self.0.len().max(index + 1), T::default);
+        &mut self.0[index]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Symbol, &T)> {
+        (0..).map(Symbol).zip(&self.0)
     }
 }
 
@@ -72,14 +98,14 @@ pub(crate) struct Entity {
 /// The entities with rows in the queue. A number is used again once its entity has no rows.
 #[derive(Debug, Default)]
 pub(crate) struct Entities {
-    numbers: BTreeMap<Symbol, BTreeMap<Arc<str>, EntityNumber>>,
+    numbers: BySymbol<BTreeMap<Arc<str>, EntityNumber>>,
     entities: Vec<Entity>,
     free: Vec<EntityNumber>,
 }
 
 impl Entities {
     pub(crate) fn intern(&mut self, owner: Symbol, name: &str) -> EntityNumber {
-        let numbers = self.numbers.entry(owner).or_default();
+        let numbers = self.numbers.get_mut(owner);
         if let Some(&number) = numbers.get(name) {
             return number;
         }
@@ -97,7 +123,7 @@ impl Entities {
     }
 
     pub(crate) fn get(&self, owner: Symbol, name: &str) -> Option<EntityNumber> {
-        self.numbers.get(&owner)?.get(name).copied()
+        self.numbers.get(owner)?.get(name).copied()
     }
 
     /// How many entities there is room for without asking for more.
@@ -118,9 +144,7 @@ impl Entities {
     pub(crate) fn release(&mut self, number: EntityNumber) {
         let entity = &self.entities[number as usize];
         if entity.rows == 0 {
-            if let Some(numbers) = self.numbers.get_mut(&entity.owner) {
-                numbers.remove(&entity.name);
-            }
+            self.numbers.get_mut(entity.owner).remove(&entity.name);
             self.free.push(number);
         }
     }

@@ -3,15 +3,17 @@
 //! Rows change state here and nowhere else, so the indexes always agree. Why a row changes state is not known here.
 
 mod change;
+mod index;
 mod intern;
 mod select;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(crate) use intern::Symbol;
+use index::Index;
+pub(crate) use intern::{BySymbol, Symbol};
 use intern::{Entities, EntityNumber, Symbols};
 pub(crate) use select::Selection;
 
@@ -26,11 +28,6 @@ pub(crate) type Slot = u32;
 pub(crate) struct Key {
     pub(crate) position: QueuePosition,
     pub(crate) slot: Slot,
-}
-
-impl Key {
-    pub(crate) const MIN: Self = Self { position: QueuePosition::MIN, slot: 0 };
-    pub(crate) const MAX: Self = Self { position: QueuePosition::MAX, slot: Slot::MAX };
 }
 
 /// The state of a row.
@@ -88,18 +85,20 @@ pub(crate) struct Queue {
     by_id: BTreeMap<Arc<str>, Slot>,
     symbols: Symbols,
     entities: Entities,
-    /// Live rows (pending or processing) of each entity, in order.
-    chains: BTreeSet<(EntityNumber, Key)>,
-    /// Rows by what they depend on.
-    children: BTreeSet<(Arc<str>, Key)>,
-    /// The first live row of each entity, if nothing keeps it from being sent.
-    ready: BTreeSet<(Symbol, Key)>,
+    /// Live rows (pending or processing) by entity and position.
+    chains: Index,
+    /// Rows by what they depend on, each list in order.
+    children: BTreeMap<Arc<str>, Vec<Key>>,
+    /// The first live row of each entity, if nothing keeps it from being sent, by owner and position.
+    ready: Index,
     delays: BTreeMap<Slot, Delay>,
-    delays_by_time: BTreeSet<(Millis, Slot)>,
-    failed: BTreeSet<Key>,
+    /// By the end of the delay; all of one group.
+    delays_by_time: Index,
+    /// By position; all of one group.
+    failed: Index,
     /// Pending rows by owner and age.
-    ages: BTreeSet<(Symbol, Millis, Slot)>,
-    counts: BTreeMap<Symbol, Counts>,
+    ages: Index,
+    counts: BySymbol<Counts>,
     totals: QueueTotals,
     last: Option<Key>,
 }
@@ -144,11 +143,11 @@ impl Queue {
     }
 
     pub(crate) fn counts(&self, owner: Symbol) -> Counts {
-        self.counts.get(&owner).copied().unwrap_or_default()
+        self.counts.get(owner).copied().unwrap_or_default()
     }
 
     pub(crate) fn all_counts(&self) -> impl Iterator<Item = (Symbol, Counts)> + '_ {
-        self.counts.iter().map(|(&owner, &counts)| (owner, counts))
+        self.counts.iter().map(|(owner, &counts)| (owner, counts))
     }
 
     pub(crate) fn delay(&self, slot: Slot) -> Option<Delay> {
@@ -156,21 +155,20 @@ impl Queue {
     }
 
     pub(crate) fn next_delay(&self) -> Option<Millis> {
-        self.delays_by_time.first().map(|&(until, _)| until)
+        self.delays_by_time.first().map(|(_, until, _)| until)
     }
 
     pub(crate) fn first_ready(&self, owner: Symbol) -> Option<Key> {
-        self.ready.range((owner, Key::MIN)..=(owner, Key::MAX)).next().map(|&(_, key)| key)
+        self.ready.first_of(owner.0)
     }
 
     /// The oldest pending row of an owner, with the time its age counts from.
     pub(crate) fn oldest(&self, owner: Symbol) -> Option<(Millis, Slot)> {
-        let range = (owner, Millis::MIN, 0)..=(owner, Millis::MAX, Slot::MAX);
-        self.ages.range(range).next().map(|&(_, from, slot)| (from, slot))
+        self.ages.group(owner.0).next().map(|&(_, from, slot)| (from, slot))
     }
 
     pub(crate) fn failed(&self) -> impl DoubleEndedIterator<Item = Slot> + '_ {
-        self.failed.iter().map(|key| key.slot)
+        self.failed.all().map(|&(_, _, slot)| slot)
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
@@ -179,8 +177,7 @@ impl Queue {
 
     /// Rows that depend on `id` directly.
     pub(crate) fn children(&self, id: &Arc<str>) -> Vec<Slot> {
-        let range = (id.clone(), Key::MIN)..=(id.clone(), Key::MAX);
-        self.children.range(range).map(|(_, key)| key.slot).collect()
+        self.children.get(id).into_iter().flatten().map(|key| key.slot).collect()
     }
 
     /// What a row waits for: the queued operation it depends on. A later one is none: a dependency points back.
@@ -198,19 +195,18 @@ impl Queue {
     /// The live row before this one in its entity.
     pub(crate) fn before_in_chain(&self, slot: Slot) -> Option<Slot> {
         let row = self.row(slot)?;
-        self.chains.range((row.entity, Key::MIN)..(row.entity, self.key(slot))).next_back().map(|(_, key)| key.slot)
+        self.chains.before(row.entity, self.key(slot)).map(|key| key.slot)
     }
 
     fn after_in_chain(&self, slot: Slot) -> Option<Slot> {
         let row = self.row(slot)?;
-        let next = Key { slot: slot.saturating_add(1), ..self.key(slot) };
-        self.chains.range((row.entity, next)..=(row.entity, Key::MAX)).next().map(|(_, key)| key.slot)
+        self.chains.after(row.entity, self.key(slot)).map(|key| key.slot)
     }
 
     /// The last live row of an entity.
     pub(crate) fn last_in_chain(&self, owner: &str, entity: &str) -> Option<Slot> {
         let number = self.entities.get(self.symbols.get(owner)?, entity)?;
-        self.chains.range((number, Key::MIN)..=(number, Key::MAX)).next_back().map(|(_, key)| key.slot)
+        self.chains.last_of(number).map(|key| key.slot)
     }
 
     /// Whether rows of the same entity are in a request.

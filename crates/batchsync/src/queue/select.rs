@@ -2,8 +2,7 @@
 //!
 //! The work grows with the size of the request, not with the size of the queue.
 
-use std::collections::BTreeSet;
-
+use super::index::Index;
 use super::{Key, Queue, Slot, State, Symbol};
 
 /// What a request may hold.
@@ -17,22 +16,36 @@ pub(crate) struct Selection {
     pub(crate) envelope: u64,
 }
 
+/// Rows chosen so far.
+#[derive(Default)]
+struct Members(Index);
+
+impl Members {
+    fn add(&mut self, slot: Slot) {
+        self.0.set((0, 0, slot), true);
+    }
+
+    fn contain(&self, slot: Slot) -> bool {
+        self.0.contains((0, 0, slot))
+    }
+}
+
 impl Queue {
     /// The rows of `owner` for the next request. A row for which `alone` holds travels by itself.
     pub(crate) fn select(&self, owner: Symbol, limit: Selection, alone: impl Fn(Slot) -> bool) -> Vec<Slot> {
-        let mut heads = self.ready.range((owner, Key::MIN)..=(owner, Key::MAX)).map(|&(_, key)| key).peekable();
+        let mut heads = self.ready.group(owner.0).map(|&(_, position, slot)| (0, position, slot)).peekable();
         // Rows that may go because rows chosen before them go in the same request.
-        let mut unlocked: BTreeSet<Key> = BTreeSet::new();
+        let mut unlocked = Index::default();
         let mut chosen: Vec<Slot> = Vec::new();
-        let mut members: BTreeSet<Slot> = BTreeSet::new();
+        let mut members = Members::default();
         let mut bytes = 0_u64;
         while chosen.len() < limit.operations {
-            let next = match (heads.peek().copied(), unlocked.first().copied()) {
+            let next = match (heads.peek().copied(), unlocked.first()) {
                 (Some(head), Some(other)) if other < head => unlocked.pop_first(),
                 (None, Some(_)) => unlocked.pop_first(),
                 _ => heads.next(),
             };
-            let Some(Key { slot, .. }) = next else { break };
+            let Some((_, _, slot)) = next else { break };
             let Some(row) = self.row(slot) else { continue };
             if alone(slot) {
                 if chosen.is_empty() {
@@ -46,12 +59,12 @@ impl Queue {
                 break;
             }
             chosen.push(slot);
-            members.insert(slot);
-            let children = self.children.range((row.id.clone(), Key::MIN)..=(row.id.clone(), Key::MAX));
-            let children = children.map(|(_, key)| key.slot);
+            members.add(slot);
+            let children = self.children.get(&row.id).into_iter().flatten().map(|key| key.slot);
             for candidate in self.after_in_chain(slot).into_iter().chain(children) {
-                if !members.contains(&candidate) && self.unlocks(candidate, owner, &members) {
-                    unlocked.insert(self.key(candidate));
+                if !members.contain(candidate) && self.unlocks(candidate, owner, &members) {
+                    let Key { position, slot } = self.key(candidate);
+                    unlocked.set((0, position, slot), true);
                 }
             }
         }
@@ -59,13 +72,13 @@ impl Queue {
     }
 
     /// Whether a row may go, given that `members` go before it in the same request.
-    fn unlocks(&self, slot: Slot, owner: Symbol, members: &BTreeSet<Slot>) -> bool {
+    fn unlocks(&self, slot: Slot, owner: Symbol, members: &Members) -> bool {
         let Some(row) = self.row(slot) else { return false };
         row.state == State::Pending
             && row.owner == owner
             && !self.delays.contains_key(&slot)
             && !self.entity_in_flight(row)
-            && self.before_in_chain(slot).is_none_or(|before| members.contains(&before))
-            && self.waits_for(row).is_none_or(|parent| members.contains(&parent))
+            && self.before_in_chain(slot).is_none_or(|before| members.contain(before))
+            && self.waits_for(row).is_none_or(|parent| members.contain(parent))
     }
 }
