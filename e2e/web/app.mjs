@@ -137,7 +137,7 @@ export const ask = (page, call, args = {}) => page.evaluate(async ([name, given]
     const paths = cached ? (await (await caches.open(cached)).keys()).map((it) => new URL(it.url).pathname) : [];
     const script = paths.find((it) => /\/worker\./.test(it));
     if (!script) throw new Error('the app is not kept yet');
-    globalThis.beside = new Worker(script, { type: 'module' });
+    globalThis.beside = new Worker(script);
     globalThis.asked = 0;
   }
   globalThis.asked += 1;

@@ -4,6 +4,8 @@
 declare const __WORKER_URL__: string;
 /** Address of the engine's WebAssembly; for worker.ts. */
 declare const __ENGINE_WASM__: string;
+/** Address of the script beside it; for worker/engine.ts. */
+declare const __ENGINE_SCRIPT__: string;
 /** Address of the style sheet of the pages other than Today. */
 declare const __PAGES_CSS__: string;
 /** Every file of this build that the app needs offline, index.html as "/"; for sw.ts. */

@@ -1,7 +1,7 @@
 // The service worker: the app without a network from the first visit on, new versions when the user agrees, and syncing in the
 // background with the same engine. It never keeps an answer of the server's interface.
 
-import init, { Engine } from "engine";
+import { Engine, init } from "./worker/engine";
 import { DATABASE, SYNC_LOCK, SYNC_TAG, type TabMessage, TABS_CHANNEL } from "./worker/names";
 
 declare const self: ServiceWorkerGlobalScope;

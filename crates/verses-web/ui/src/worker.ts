@@ -1,8 +1,8 @@
 // The worker of a tab: holds the engine, answers the page's calls, and syncs if this tab is the one that does. What is decided
 // here is only who syncs; everything else is the engine's.
 
-import init, { Engine } from "engine";
 import type { EngineError, EngineEvent, StorageState, SyncState } from "./engine/api";
+import { Engine, init } from "./worker/engine";
 import { DATABASE, type Hint, SYNC_LOCK, type TabMessage, TABS_CHANNEL } from "./worker/names";
 import { listenForPokes } from "./worker/pokes";
 

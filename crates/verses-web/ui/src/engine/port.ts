@@ -7,7 +7,7 @@ export interface EnginePort {
 }
 
 export function openPort(): EnginePort {
-  const worker: EnginePort = new Worker(__WORKER_URL__, { type: "module", name: "engine" });
+  const worker: EnginePort = new Worker(__WORKER_URL__, { name: "engine" });
   const post = worker.postMessage.bind(worker);
   worker.postMessage = (message: unknown) => {
     if (!isPersist(message)) return post(message);
