@@ -19,6 +19,8 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 /// Debian's linker, under the names of its releases.
 const LINKERS: [&str; 4] = ["/usr/bin/wasm-ld", "/usr/bin/wasm-ld-19", "/usr/bin/wasm-ld-16", "/usr/bin/wasm-ld-14"];
+/// Nothing for people is written by way of `Debug`; tidy looks after that.
+const NO_DEBUG: &str = "-Zfmt-debug=none";
 /// From this release on `immediate-abort` is a kind of panic; before, it was a feature of the standard library.
 const IMMEDIATE_ABORT_IS_A_PANIC: u32 = 92;
 
@@ -67,8 +69,9 @@ impl Toolchain {
         command
     }
 
-    /// The same for as few bytes as can be: the standard library is compiled along, for size, and a panic is a trap without
-    /// a message. Both are unstable options of the compiler, which it takes when told that it builds itself.
+    /// The same for as few bytes as can be: the standard library is compiled along, for size, a panic is a trap without a
+    /// message, and `{:?}` writes nothing. These are unstable options of the compiler, which it takes when told that it
+    /// builds itself.
     pub(crate) fn smallest(&self, workspace: &Workspace, words: &str) -> Result<Command> {
         let mut command = self.plain(workspace, words);
         if !self.has_source {
@@ -79,10 +82,10 @@ impl Toolchain {
         }
         command.env("RUSTC_BOOTSTRAP", "1").args(["-Z", "build-std=std,panic_abort", "-Z"]);
         if self.release()? < IMMEDIATE_ABORT_IS_A_PANIC {
-            command.arg("build-std-features=optimize_for_size,panic_immediate_abort");
+            command.arg("build-std-features=optimize_for_size,panic_immediate_abort").env("RUSTFLAGS", NO_DEBUG);
         } else {
             command.arg("build-std-features=optimize_for_size");
-            command.env("RUSTFLAGS", "-Zunstable-options -Cpanic=immediate-abort");
+            command.env("RUSTFLAGS", format!("{NO_DEBUG} -Zunstable-options -Cpanic=immediate-abort"));
         }
         Ok(command)
     }

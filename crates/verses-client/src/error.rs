@@ -54,7 +54,7 @@ pub enum ClientError {
     #[error(transparent)]
     QueueFull(#[from] QueueFull),
     /// No such operation in the queue.
-    #[error("no operation {id:?} in the queue: see `verses queue list`")]
+    #[error("no operation \"{id}\" in the queue: see `verses queue list`")]
     UnknownOperation {
         /// The id asked for.
         id: String,

@@ -103,7 +103,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         let Ok(id) = OperationId::new(sent.meta.id.clone()) else { return };
         let known = verse_id.or_else(|| crate::write::verse_of_entity(&sent.meta.entity));
         let Some(event) = CardEvent::from_operation(&id, &sent.data, known) else { return };
-        let Ok(local_date) = stamp.local_date.parse() else { return };
+        let Some(local_date) = verses_core::date_from_text(&stamp.local_date) else { return };
         self.put_event(CardEvent { occurred_at: stamp.occurred_at, local_date, ..event }, None);
     }
 

@@ -92,7 +92,7 @@ pub enum TransportError {
         seconds: u64,
     },
     /// The server's address is not usable.
-    #[error("{url:?} is no usable server address ({reason}): it should look like http://127.0.0.1:54321")]
+    #[error("\"{url}\" is no usable server address ({reason}): it should look like http://127.0.0.1:54321")]
     BadUrl {
         /// The address given.
         url: String,

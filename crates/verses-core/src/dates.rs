@@ -2,15 +2,14 @@
 
 use std::ops::RangeInclusive;
 
-use jiff::Span;
 use jiff::civil::Date;
 
-use crate::{Rejection, RejectionCode, UnixMillis};
+use crate::calendar::{add_days, date_of_epoch_day, epoch_day};
+use crate::{Rejection, RejectionCode, UnixMillis, quoted};
 
 /// Longest piece of input repeated in a message, in characters.
 const MAX_SHOWN: usize = 40;
 const DAY_MS: i64 = 24 * 3_600_000;
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// The data of time zones that comes with the program.
 #[cfg(not(target_arch = "wasm32"))]
@@ -64,7 +63,7 @@ pub use zones::{LocalDates, use_local_dates};
 pub fn local_date(at: UnixMillis, time_zone: &str) -> Result<Date, Rejection> {
     zones::local_date(at, time_zone).ok_or_else(|| {
         let shown: String = time_zone.chars().take(MAX_SHOWN).collect();
-        let message = format!("timezone {shown:?} is not known: use an IANA name such as Europe/Berlin");
+        let message = format!("timezone {} is not known: use an IANA name such as Europe/Berlin", quoted(&shown));
         Rejection { code: RejectionCode::ValidationFailed, message }
     })
 }
@@ -92,16 +91,14 @@ pub fn earliest_local_date(at: UnixMillis) -> Date {
 
 /// Instants beyond the calendar get its first or last date.
 fn date_of_utc_ms(ms: i64) -> Date {
-    let days = |date: Date| i64::from((date - EPOCH).get_days());
-    let days = ms.div_euclid(DAY_MS).clamp(days(Date::MIN), days(Date::MAX));
-    EPOCH.saturating_add(Span::new().days(days))
+    let days = ms.div_euclid(DAY_MS).clamp(epoch_day(Date::MIN), epoch_day(Date::MAX));
+    date_of_epoch_day(days).unwrap_or(Date::MAX)
 }
 
 /// The dates it can be anywhere on Earth at an instant: at most one day off the UTC date.
 fn possible(at: UnixMillis) -> RangeInclusive<Date> {
     let utc = utc_date(at);
-    let day = Span::new().days(1);
-    utc.checked_sub(day).unwrap_or(utc)..=utc.checked_add(day).unwrap_or(utc)
+    add_days(utc, -1).unwrap_or(utc)..=add_days(utc, 1).unwrap_or(utc)
 }
 
 /// Whether a local date can be right somewhere on Earth at an instant: at most one day off the UTC date.

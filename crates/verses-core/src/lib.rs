@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 mod apply;
+mod calendar;
 mod card;
 mod dates;
 pub mod display;
@@ -12,6 +13,7 @@ mod effect;
 mod ids;
 mod operation;
 mod profile;
+mod quoted;
 mod reference;
 mod schedule;
 pub mod slots;
@@ -19,6 +21,7 @@ mod sorted;
 mod verse;
 
 pub use apply::{ApplyContext, Effect, Rejection, RejectionCode, TextLookup, UserState};
+pub use calendar::{add_days, date_of_epoch_day, epoch_day};
 pub use card::{Card, CardEvent, CardEventKind, EventKey, FoldState, Phase, REMEMBERED_REVIEW_DATES, Slot};
 #[cfg(target_arch = "wasm32")]
 pub use dates::{LocalDates, use_local_dates};
@@ -32,6 +35,7 @@ pub use operation::{CardAction, CreateVerse, Operation, OperationKind, RecordRev
 pub use profile::{
     MAX_FULL_NAME_BYTES, MAX_TRANSLATION_CHARS, Merged, Profile, ReferenceDisplayMode, translation_name,
 };
+pub use quoted::quoted;
 pub use reference::{
     Book, MAX_INPUT_BYTES, Passage, PassageError, PassageErrorKind, Place, parse_passage, parse_passages,
 };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EventKey, Rejection, RejectionCode, UnixMillis, UpdateProfile, dates};
+use crate::{EventKey, Rejection, RejectionCode, UnixMillis, UpdateProfile, dates, quoted};
 
 /// How a reference is shown during review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -125,7 +125,8 @@ pub fn translation_name(typed: &str) -> Result<String, Rejection> {
     if name.is_empty() || name.len() > MAX_TRANSLATION_CHARS || !good {
         let shown: String = typed.chars().take(MAX_TRANSLATION_CHARS + 1).collect();
         let message = format!(
-            "translation {shown:?} is no name of a translation: use 1 to {MAX_TRANSLATION_CHARS} letters, digits and hyphens, e.g. KJV"
+            "translation {} is no name of a translation: use 1 to {MAX_TRANSLATION_CHARS} letters, digits and hyphens, e.g. KJV",
+            quoted(&shown)
         );
         return Err(Rejection { code: RejectionCode::ValidationFailed, message });
     }

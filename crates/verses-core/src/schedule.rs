@@ -1,12 +1,12 @@
 //! The schedule: a card is the pure fold of its events in the order (occurred_at, operation id). Rules here; the types in
 //! `card`, dates in `dates`, validation in `apply`.
 
-use jiff::Span;
 use jiff::civil::Date;
 use litemap::LiteMap;
 
 use crate::{
-    Card, CardEvent, CardEventKind, FoldState, OperationId, Phase, REMEMBERED_REVIEW_DATES, Slot, VerseId, slots,
+    Card, CardEvent, CardEventKind, FoldState, OperationId, Phase, REMEMBERED_REVIEW_DATES, Slot, VerseId, add_days,
+    slots,
 };
 
 /// Counted reviews a phase needs before the next one begins; `None` for monthly, which never ends.
@@ -150,7 +150,7 @@ fn slot_of(card: &Card) -> Option<Slot> {
 }
 
 fn day_after(date: Date) -> Date {
-    date.checked_add(Span::new().days(1)).unwrap_or(date)
+    add_days(date, 1).unwrap_or(date)
 }
 
 /// Cards due on `today`: not archived and with a due date that has come. By (due date, verse id).

@@ -1,9 +1,8 @@
 //! Slots: on which day a weekly, biweekly or monthly card comes up, and which day is least loaded.
 
-use jiff::Span;
 use jiff::civil::Date;
 
-use crate::{Card, Phase, Slot, VerseId};
+use crate::{Card, Phase, Slot, VerseId, add_days, epoch_day};
 
 /// Last day of the month a monthly card can have, so that every month has it.
 pub const MAX_DAY_OF_MONTH: i8 = 28;
@@ -18,8 +17,7 @@ pub fn day_of_week(date: Date) -> i8 {
 #[must_use]
 pub fn week_parity(date: Date) -> i8 {
     // 1970-01-01 was a Thursday: its week began four days before.
-    let epoch_sunday = jiff::civil::date(1969, 12, 28);
-    let days = epoch_sunday.until(date).map_or(0, |span| span.get_days());
+    let days = epoch_day(date) + 4;
     i8::from(days.div_euclid(7).rem_euclid(2) == 1)
 }
 
@@ -111,8 +109,5 @@ pub fn first_match(phase: Phase, slot: Option<Slot>, from: Date) -> Date {
         Phase::Monthly => slot.day_of_month.is_none_or(|d| d == date.day()),
     };
     // Every slot comes up within 31 days; at the end of the calendar there is no later date to give.
-    (0..=31)
-        .filter_map(|days| from.checked_add(Span::new().days(days)).ok())
-        .find(|date| matches(*date))
-        .unwrap_or(from)
+    (0..=31).filter_map(|days| add_days(from, days)).find(|date| matches(*date)).unwrap_or(from)
 }

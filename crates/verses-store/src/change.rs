@@ -38,10 +38,7 @@ impl NewQueuedOperation {
         if meta.status == OperationStatus::Pending {
             return Ok(());
         }
-        Err(StoreError::Backend(format!(
-            "operation {} must be pending when it is enqueued, not {:?}",
-            meta.id, meta.status
-        )))
+        Err(StoreError::Backend(format!("operation {} must be pending when it is enqueued", meta.id)))
     }
 }
 

@@ -143,7 +143,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             "importData" => answer(self.import_data(read(arguments)?).await),
             "texts" => answer(Ok(self.text_states().await)),
             "loadTexts" => answer(self.load_texts(read(arguments)?).await),
-            _ => Err(EngineError::new("unknown_call", format!("the engine has no call {name:?}: reload the page"))),
+            _ => Err(EngineError::new("unknown_call", format!("the engine has no call {name}: reload the page"))),
         }
     }
 }

@@ -1,20 +1,19 @@
 //! Progress over time: reviews by day, cards by phase now and at the end of past weeks, what is to come.
 
 use jiff::civil::Date;
-use jiff::{Span, ToSpan};
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
-use verses_core::{Card, CardEventKind, Phase, VerseId, date_from_text, fold_step};
+use verses_core::{Card, CardEventKind, Phase, VerseId, add_days, date_from_text, fold_step, quoted};
 use verses_store::{LocalStore, StoredEvent};
 
 use crate::app::App;
 use crate::wire::{DateText, EngineError};
 
 /// Days foretold.
-const FORECAST_DAYS: i32 = 14;
+const FORECAST_DAYS: i64 = 14;
 /// Weeks looked back on.
-const WEEKS: i32 = 12;
+const WEEKS: i64 = 12;
 
 /// Arguments of `statistics`: the first date of the calendar.
 #[derive(Debug, Deserialize)]
@@ -77,7 +76,7 @@ impl Phases {
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn statistics(&self, since: Since) -> Result<Statistics, EngineError> {
         let from = date_from_text(&since.from)
-            .ok_or_else(|| EngineError::new("bad_arguments", format!("{:?} is no date", since.from)))?;
+            .ok_or_else(|| EngineError::new("bad_arguments", format!("{} is no date", quoted(&since.from))))?;
         let service = self.service();
         let owner = service.owner().await?;
         let today = service.today(Some(&service.config().time_zone)).await?;
@@ -129,7 +128,7 @@ fn longest_run(dates: &[Date]) -> u32 {
 
 /// What is due on each of the next dates, today first; what is overdue counts today.
 fn forecast(cards: &[Card], today: Date) -> Vec<Forecast> {
-    let dates = (0..FORECAST_DAYS).filter_map(|days| today.checked_add(days.days()).ok());
+    let dates = (0..FORECAST_DAYS).filter_map(|days| add_days(today, days));
     let due_on =
         |date: Date| cards.iter().filter(|card| !card.archived && card.next_due_date.max(today) == date).count() as u64;
     dates.map(|date| Forecast { date: DateText(date), due: due_on(date) }).collect()
@@ -137,8 +136,7 @@ fn forecast(cards: &[Card], today: Date) -> Vec<Forecast> {
 
 /// Cards by phase at the end of each of the last weeks, oldest first. Events come by card, in the order of the fold.
 fn history(events: &[StoredEvent], today: Date) -> Vec<Week> {
-    let ends: Vec<Date> =
-        (0..WEEKS).rev().filter_map(|weeks| today.checked_sub(Span::new().weeks(weeks)).ok()).collect();
+    let ends: Vec<Date> = (0..WEEKS).rev().filter_map(|weeks| add_days(today, -7 * weeks)).collect();
     let mut weeks = vec![Phases::default(); ends.len()];
     for events in events.chunk_by(|a, b| a.event.verse_id == b.event.verse_id) {
         let mut events = events.iter().peekable();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use verses_client::{OfflineTexts, Platform, Transport};
-use verses_core::{Book, Passage, TextLookup, UnixMillis, Verse, sorted};
+use verses_core::{Book, Passage, TextLookup, UnixMillis, Verse, quoted, sorted};
 use verses_corpus::{Pieces, TranslationInfo, number_of_book, translations};
 use verses_store::LocalStore;
 
@@ -121,7 +121,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     /// Has all of a translation kept, telling how far it is. It goes on where it ended the last time.
     pub(crate) async fn load_texts(&self, wanted: Wanted) -> Result<TextState, EngineError> {
         let info = translations().iter().find(|info| info.name == wanted.translation);
-        let unknown = || EngineError::new("unknown_translation", format!("there is no text {:?}", wanted.translation));
+        let unknown =
+            || EngineError::new("unknown_translation", format!("there is no text {}", quoted(&wanted.translation)));
         let info = info.ok_or_else(unknown)?;
         let (_, bytes) = self.pieces.kept(info.name).await;
         for have in 1..=PIECES {

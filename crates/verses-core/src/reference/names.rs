@@ -4,6 +4,7 @@
 use super::books::Book;
 use super::error::{PassageError, PassageErrorKind as E};
 use super::tokens::{Kind, Token};
+use crate::quoted;
 
 /// Longest name in words: "Acts of the Apostles", "Revelation of John".
 const MAX_NAME_WORDS: usize = 4;
@@ -136,12 +137,12 @@ pub(super) fn failure(input: &str, tokens: &[Token], at: usize) -> PassageError 
         return PassageError::new(E::NoBook, message).at(tokens[at].span.clone());
     };
     let span = tokens[at].span.start..tokens[at + length].span.end;
-    let shown = shortened(input.get(span.clone()).unwrap_or(name));
+    let shown = quoted(&shortened(input.get(span.clone()).unwrap_or(name)));
     if number > 0
         && let Some(book) = Book::from_alias(name).or_else(|| numbered(name).pop())
     {
         let last = numbered(bare_names(book).next().unwrap_or_default()).pop().unwrap_or(book);
-        let message = format!("there is no book {shown:?}");
+        let message = format!("there is no book {shown}");
         return PassageError::new(E::UnknownBook, message).at(span).suggest(Some(last.name().to_owned()));
     }
     match guess(number, name) {
@@ -149,13 +150,13 @@ pub(super) fn failure(input: &str, tokens: &[Token], at: usize) -> PassageError 
             let names: Vec<&str> = books.iter().take(5).map(|b| b.name()).collect();
             PassageError::new(
                 E::AmbiguousBook,
-                format!("{shown:?} may be {}: write more of the name", names.join(" or ")),
+                format!("{shown} may be {}: write more of the name", names.join(" or ")),
             )
         }
         NameMatch::Unknown(similar) => {
             let message = match similar {
-                Some(_) => format!("{shown:?} is no book"),
-                None => format!("{shown:?} is no book of the Bible: write for example John 3:16"),
+                Some(_) => format!("{shown} is no book"),
+                None => format!("{shown} is no book of the Bible: write for example John 3:16"),
             };
             PassageError::new(E::UnknownBook, message).suggest(similar.map(|book| book.name().to_owned()))
         }

@@ -1,6 +1,7 @@
 //! Reads a list of references. The syntax is described in `docs/passages.md`; tables of books are in `books`, the
 //! reading of one book's name in `names`.
 
+use crate::quoted;
 use std::ops::Range;
 
 use super::books::Book;
@@ -220,12 +221,14 @@ impl Parser<'_> {
         match (self.last, self.kind(0)) {
             (Some(last), _) if separator > Separator::Nothing && self.begins_number() => self.going_on(last, separator),
             (None, Some(Kind::Number(_))) if !matches!(self.kind(1), Some(Kind::Word(_))) => {
-                let message =
-                    format!("{:?} names no book: write it before the numbers, for example John 3:16", self.rest());
+                let message = format!(
+                    "{} names no book: write it before the numbers, for example John 3:16",
+                    quoted(&self.rest())
+                );
                 Err(PassageError::new(E::NoBook, message).at(self.span(1)))
             }
             (None, Some(Kind::Word(_))) if self.is_word(0, &VERSE_WORDS) || self.is_word(0, &CHAPTER_WORDS) => {
-                let message = format!("{:?} names no book: write it first, for example John 3:16", self.rest());
+                let message = format!("{} names no book: write it first, for example John 3:16", quoted(&self.rest()));
                 Err(PassageError::new(E::NoBook, message).at(self.span(1)))
             }
             (_, Some(Kind::Word(_) | Kind::Number(_))) if separator > Separator::Nothing || self.last.is_none() => {
@@ -272,8 +275,11 @@ impl Parser<'_> {
             return match self.kind(0) {
                 _ if has_one_chapter(book) && self.ends_item() => Ok(whole),
                 Some(Kind::Dash | Kind::Colon) => {
-                    let message =
-                        format!("{:?} is no chapter of {1}: write for example {1} 1:1", self.rest(), book.name());
+                    let message = format!(
+                        "{} is no chapter of {1}: write for example {1} 1:1",
+                        quoted(&self.rest()),
+                        book.name()
+                    );
                     Err(PassageError::new(E::Unexpected, message).at(self.span(1)))
                 }
                 _ => Err(no_chapter(book).at(span)),
@@ -424,7 +430,7 @@ impl Parser<'_> {
         }
         if self.is_word(0, &["f", "ff", "et"]) {
             let end = if self.is_word(0, &["f"]) { verse.saturating_add(1).min(count) } else { count };
-            let message = format!("{:?} does not say where the passage ends: write its last verse", self.rest());
+            let message = format!("{} does not say where the passage ends: write its last verse", quoted(&self.rest()));
             let suggestion = if end == verse { point.name() } else { format!("{}-{end}", point.name()) };
             return Err(PassageError::new(E::OpenEnded, message).at(self.span(1)).suggest(Some(suggestion)));
         }
@@ -467,7 +473,7 @@ impl Parser<'_> {
 
     fn missing_number(&self) -> PassageError {
         let before = self.input.get(..self.span_before().end).unwrap_or_default();
-        let message = format!("a number is missing after {:?}", names::shortened_left(before.trim()));
+        let message = format!("a number is missing after {}", quoted(&names::shortened_left(before.trim())));
         PassageError::new(E::MissingNumber, message).at(self.span(1))
     }
 
@@ -476,10 +482,10 @@ impl Parser<'_> {
             Some(Kind::Colon) => {
                 "a second colon: write a dash for a range (3:16-18) or a comma for a list (3:16,18)".to_owned()
             }
-            Some(Kind::Dash) => format!("{:?} is no reference: write for example John 3:16-18", self.rest()),
+            Some(Kind::Dash) => format!("{} is no reference: write for example John 3:16-18", quoted(&self.rest())),
             _ => format!(
-                "{:?} does not belong to a reference: write references only, separated by semicolons",
-                self.rest()
+                "{} does not belong to a reference: write references only, separated by semicolons",
+                quoted(&self.rest())
             ),
         };
         PassageError::new(E::Unexpected, message).at(self.span(1))
