@@ -11,6 +11,7 @@ use crate::workspace::Workspace;
 mod edges;
 mod manifests;
 mod purity;
+mod shown;
 mod size;
 mod source;
 mod text;
@@ -41,7 +42,7 @@ impl fmt::Display for Finding {
 
 type Rule = fn(&Tree) -> Vec<Finding>;
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     edges::check,
     manifests::check_lints,
     manifests::check_inheritance,
@@ -49,6 +50,7 @@ const RULES: [Rule; 10] = [
     size::check_functions,
     purity::check_pure,
     purity::check_printing,
+    shown::check,
     unfinished::check,
     text::check_headers,
     text::check_texts,

@@ -102,7 +102,7 @@ impl SourceFile {
         self.test_lines.fill(true);
     }
 
-    fn is_test_line(&self, number: usize) -> bool {
+    pub(super) fn is_test_line(&self, number: usize) -> bool {
         self.test_lines[number - 1]
     }
 
