@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-mod answer;
 mod connect;
 mod events;
 mod fault;
@@ -21,9 +20,8 @@ mod read;
 mod read_queue;
 mod rows;
 mod store;
-mod timer;
+mod text;
 mod write;
-mod writer;
 
 pub use layout::SCHEMA_VERSION;
 pub use store::{DEFAULT_NAME, IndexedDbStore};

@@ -11,7 +11,7 @@ use verses_store::{
 };
 
 use crate::connect::Connection;
-use crate::listeners::{Channel, Listeners};
+use crate::listeners::Listeners;
 use crate::{read, read_queue, write};
 
 /// The database of the application, where nothing asks for another one.
@@ -28,9 +28,8 @@ pub struct IndexedDbStore {
 }
 
 struct Inner {
-    connection: Rc<Connection>,
+    connection: Connection,
     listeners: Listeners,
-    channel: Option<Channel>,
 }
 
 impl std::fmt::Debug for IndexedDbStore {
@@ -50,11 +49,10 @@ impl IndexedDbStore {
     /// within five seconds (trying again helps once it is closed), [`StoreError::Full`] without room,
     /// [`StoreError::Backend`] if the browser has no IndexedDB for this page or cannot open it.
     pub async fn open(name: &str) -> Result<Self, StoreError> {
-        let connection = Connection::new(name);
-        connection.open().await?;
         let listeners = Listeners::default();
-        let channel = Channel::open(name, &listeners);
-        Ok(Self { inner: Rc::new(Inner { connection, listeners, channel }) })
+        let connection = Connection::new(name, &listeners);
+        connection.open().await?;
+        Ok(Self { inner: Rc::new(Inner { connection, listeners }) })
     }
 
     /// The name of the database.
@@ -63,15 +61,13 @@ impl IndexedDbStore {
         self.inner.connection.name()
     }
 
-    fn connection(&self) -> &Rc<Connection> {
+    fn connection(&self) -> &Connection {
         &self.inner.connection
     }
 
     /// Listeners are told before the caller: whoever waits for the commit finds them told.
     fn tell(&self, revision: Revision) {
-        if let Some(channel) = &self.inner.channel {
-            channel.tell(revision);
-        }
+        self.inner.connection.tell(revision);
         self.inner.listeners.tell(revision);
     }
 }
