@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::listeners::Listeners;
-use crate::text::Requests;
+use crate::text::{Answers, Requests};
 use crate::{fault, js, migrate};
 
 /// The database of one store, open or not, and the channel to other stores of it. Closed when dropped.
@@ -63,9 +63,14 @@ impl Connection {
         self.reader("")
     }
 
-    /// Answers of a transaction of their own, of one object store.
-    pub(crate) fn ask(&self, store: &str, requests: Requests) -> Answer {
-        self.reader(store).ask(requests)
+    /// Asks in a transaction of its own.
+    pub(crate) fn ask<T>(
+        &self,
+        stores: &str,
+        requests: Requests,
+        read: fn(Answers<'_>) -> Result<T, StoreError>,
+    ) -> Question<T> {
+        Question { answer: self.reader(stores).ask(requests), read }
     }
 }
 
@@ -79,7 +84,7 @@ impl Drop for Connection {
 pub(crate) struct Transaction(js::Transaction);
 
 impl Transaction {
-    /// Issues the requests at once. The answer is to be cut by [`Answers`](crate::text::Answers).
+    /// Issues the requests at once. The answer is to be cut by [`Answers`].
     pub(crate) fn ask(&self, requests: Requests) -> Answer {
         Answer(js::ask(&self.0, &requests.into_json(), false).into())
     }
@@ -95,6 +100,9 @@ impl Transaction {
     }
 }
 
+/// What several methods wait for: apart from them, so that it is compiled once.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + 'a>>;
+
 /// An answer on its way.
 pub(crate) struct Answer(JsFuture);
 
@@ -105,6 +113,24 @@ impl Future for Answer {
         match Pin::new(&mut self.0).poll(context) {
             Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer.as_string().unwrap_or_default())),
             Poll::Ready(Err(thrown)) => Poll::Ready(Err(fault::from_js(&thrown))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// A question of one transaction, and how its answer is read. It is asked at once; much less code than an `async fn`.
+pub(crate) struct Question<T> {
+    answer: Answer,
+    read: fn(Answers<'_>) -> Result<T, StoreError>,
+}
+
+impl<T> Future for Question<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match Pin::new(&mut self.answer).poll(context) {
+            Poll::Ready(Ok(text)) => Poll::Ready((self.read)(Answers::of(&text))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Pending,
         }
     }

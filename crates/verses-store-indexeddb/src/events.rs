@@ -3,7 +3,7 @@
 use verses_core::CardEvent;
 use verses_store::{StoreError, StoredEvent};
 
-use crate::connect::Transaction;
+use crate::connect::{Boxed, Transaction};
 use crate::keys::{self, Part};
 use crate::layout::EVENTS;
 use crate::rows;
@@ -14,7 +14,11 @@ const CHUNK: usize = 500;
 
 /// Writes again the events of an owner that the server has, as events it does not have; or, without an owner, all reviews as
 /// they are, so that they are found by what rows did not have when they were written.
-pub(crate) async fn rewrite(transaction: &Transaction, unknown_of: Option<&str>) -> Result<(), StoreError> {
+pub(crate) fn rewrite<'a>(transaction: &'a Transaction, unknown_of: Option<&'a str>) -> Boxed<'a, ()> {
+    Box::pin(rewritten(transaction, unknown_of))
+}
+
+async fn rewritten(transaction: &Transaction, unknown_of: Option<&str>) -> Result<(), StoreError> {
     let mut range = unknown_of.map_or_else(|| keys::ALL.to_owned(), keys::of_owner);
     loop {
         let text = transaction.ask(Requests::limited("getAll", EVENTS, "", &range, CHUNK as u32)).await?;

@@ -22,9 +22,7 @@ pub(crate) fn from_js(thrown: &JsValue) -> StoreError {
         "Corrupt" => StoreError::Corrupt(message.to_owned()),
         "Blocked" => held("an older version of Verses is open in another tab"),
         "Held" => held("the browser or another tab keeps the database to itself"),
-        "VersionError" => {
-            StoreError::NewerSchema { found: message.parse().unwrap_or_default(), known: SCHEMA_VERSION }
-        }
+        "VersionError" => StoreError::NewerSchema { found: message.parse().unwrap_or_default(), known: SCHEMA_VERSION },
         "Missing" => backend("this browser has no IndexedDB, or keeps it from this page (private window?)"),
         _ => backend(&["IndexedDB: ", &said].concat()),
     }

@@ -31,15 +31,8 @@ const SECOND_LAYOUT: &str = r#"{
 
 /// What `js/indexeddb.js` must know: the steps, what it answers of a row, and how channels are named.
 pub(crate) fn layout() -> String {
-    let parts = [
-        r#"{"channel":"verses-store/","columns":"#,
-        COLUMNS,
-        r#","steps":["#,
-        FIRST_LAYOUT,
-        ",",
-        SECOND_LAYOUT,
-        "]}",
-    ];
+    let parts =
+        [r#"{"channel":"verses-store/","columns":"#, COLUMNS, r#","steps":["#, FIRST_LAYOUT, ",", SECOND_LAYOUT, "]}"];
     parts.concat()
 }
 

@@ -3,7 +3,7 @@
 use batchsync::{JournalEntry, QueuePosition, QueuedMeta};
 use verses_store::{Owner, QueueTotals, QueuedOperation, StoreError};
 
-use crate::connect::Connection;
+use crate::connect::{Connection, Question};
 use crate::keys::{self, Part};
 use crate::layout::{BY_ENTITY, BY_ID, BY_STATUS, COUNTS, JOURNAL, PAYLOADS, QUEUE};
 use crate::rows::{self, Counts, FAILED, PENDING, PROCESSING};
@@ -30,7 +30,7 @@ pub(crate) async fn queue_metas(
             return Ok(metas);
         }
         let text = reader.ask(Requests::limited("getAll", QUEUE, "", &range, chunk)).await?;
-        let mut found = rows::each(Answers::of(&text).rows(), rows::queued_meta)?;
+        let mut found = rows::queued_metas(Answers::of(&text))?;
         let complete = (found.len() as u32) < chunk;
         metas.append(&mut found);
         match metas.last() {
@@ -40,33 +40,28 @@ pub(crate) async fn queue_metas(
     }
 }
 
-pub(crate) async fn queued(connection: &Connection, ids: &[String]) -> Result<Vec<QueuedOperation>, StoreError> {
+pub(crate) fn queued(connection: &Connection, ids: &[String]) -> Question<Vec<QueuedOperation>> {
     let mut asked = Requests::default();
     for id in ids {
         let key = keys::text(id);
         asked.add("get", QUEUE, BY_ID, &[&key]);
         asked.add("get", PAYLOADS, "", &[&key]);
     }
-    let text = connection.ask(WITH_PAYLOADS, asked).await?;
-    let mut answers = Answers::of(&text);
-    let mut operations = Vec::with_capacity(ids.len());
-    for _ in ids {
-        let (row, payload) = (answers.row(), answers.row());
-        if let Some(row) = row {
-            operations.push(rows::operation(&row, &payload.unwrap_or_default())?);
+    connection.ask(WITH_PAYLOADS, asked, |mut answers| {
+        let mut operations = Vec::new();
+        while !answers.is_over() {
+            let (row, payload) = (answers.row(), answers.row());
+            if let Some(row) = row {
+                operations.push(rows::operation(&row, &payload.unwrap_or_default())?);
+            }
         }
-    }
-    Ok(operations)
+        Ok(operations)
+    })
 }
 
-pub(crate) async fn queued_for_entity(
-    connection: &Connection,
-    owner: &str,
-    entity: &str,
-) -> Result<Vec<QueuedMeta>, StoreError> {
+pub(crate) fn queued_for_entity(connection: &Connection, owner: &str, entity: &str) -> Question<Vec<QueuedMeta>> {
     let range = keys::starting_with(&[Part::Text(owner), Part::Text(entity)]);
-    let text = connection.ask(QUEUE, Requests::one("getAll", QUEUE, BY_ENTITY, &[&range])).await?;
-    rows::each(Answers::of(&text).rows(), rows::queued_meta)
+    connection.ask(QUEUE, Requests::one("getAll", QUEUE, BY_ENTITY, &[&range]), rows::queued_metas)
 }
 
 pub(crate) async fn queue_of(
@@ -106,21 +101,19 @@ pub(crate) async fn queue_of(
     Ok(operations)
 }
 
-pub(crate) async fn queue_totals(connection: &Connection, owner: &str) -> Result<QueueTotals, StoreError> {
+pub(crate) fn queue_totals(connection: &Connection, owner: &str) -> Question<QueueTotals> {
     let mut asked = Requests::one("get", COUNTS, "", &[&keys::text(owner)]);
     ask_for_oldest(&mut asked, owner);
-    let text = connection.ask(WITH_COUNTS, asked).await?;
-    let mut answers = Answers::of(&text);
-    match answers.row() {
+    connection.ask(WITH_COUNTS, asked, |mut answers| match answers.row() {
         Some(row) => totals(rows::counts(&row)?.1, &mut answers),
         None => Ok(QueueTotals::default()),
-    }
+    })
 }
 
 pub(crate) async fn queue_owners(connection: &Connection) -> Result<Vec<(Owner, QueueTotals)>, StoreError> {
     let reader = connection.reader(WITH_COUNTS);
     let text = reader.ask(Requests::one("getAll", COUNTS, "", &[keys::ALL])).await?;
-    let mut counts = rows::each(Answers::of(&text).rows(), rows::counts)?;
+    let mut counts = rows::each(Answers::of(&text).all_rows(), rows::counts)?;
     counts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut asked = Requests::default();
     for (owner, _) in &counts {
@@ -159,10 +152,7 @@ fn totals(counts: Counts, answers: &mut Answers<'_>) -> Result<QueueTotals, Stor
     Ok(QueueTotals { waiting, failed, bytes, oldest_queued_at: oldest.map(|meta| meta.queued_at) })
 }
 
-pub(crate) async fn journal(connection: &Connection, limit: u32) -> Result<Vec<JournalEntry>, StoreError> {
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    let text = connection.ask(JOURNAL, Requests::limited("getAll", JOURNAL, "", keys::ALL, limit)).await?;
-    rows::each(Answers::of(&text).rows(), rows::journal_entry)
+pub(crate) fn journal(connection: &Connection, limit: u32) -> Question<Vec<JournalEntry>> {
+    let asked = Requests::limited("getAll", JOURNAL, "", keys::ALL, limit);
+    connection.ask(JOURNAL, asked, |answers| rows::each(answers.all_rows(), rows::journal_entry))
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use verses_core::{Card, CardEvent, CardEventKind, Phase, Verse};
 use verses_store::{PAYLOAD_VERSION, QueuedOperation, StoreError, StoredEvent};
 
+use crate::events::sort_for_the_fold;
 use crate::fault::{backend, corrupt};
-use crate::text::{Answers, Row, number, plain, push_number, quote};
+use crate::text::{Answers, Row, Rows, number, plain, push_number, quote};
 
 /// Waiting rows have one of the first two.
 pub(crate) const PENDING: i64 = 0;
@@ -292,13 +293,38 @@ pub(crate) fn journal_entry(row: &Row<'_>) -> Result<JournalEntry, StoreError> {
 }
 
 /// Each of these rows.
-pub(crate) fn each<'a, T>(
-    rows: impl Iterator<Item = Row<'a>>,
-    read: fn(&Row<'_>) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
+pub(crate) fn each<T>(rows: Rows<'_>, read: fn(&Row<'_>) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
     let mut all = Vec::new();
     for row in rows {
         all.push(read(&row)?);
     }
     Ok(all)
+}
+
+pub(crate) fn verses(answers: Answers<'_>) -> Result<Vec<Verse>, StoreError> {
+    each(answers.all_rows(), verse)
+}
+
+pub(crate) fn cards(answers: Answers<'_>) -> Result<Vec<Card>, StoreError> {
+    each(answers.all_rows(), card)
+}
+
+/// Each answer's events in the order of the fold.
+pub(crate) fn events_by_answer(mut answers: Answers<'_>) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut all = Vec::new();
+    while !answers.is_over() {
+        let mut of_answer = events(&mut answers)?;
+        sort_for_the_fold(&mut of_answer);
+        all.append(&mut of_answer);
+    }
+    Ok(all)
+}
+
+/// The next answer's events, in its order.
+pub(crate) fn events(answers: &mut Answers<'_>) -> Result<Vec<StoredEvent>, StoreError> {
+    each(answers.rows(), event)
+}
+
+pub(crate) fn queued_metas(answers: Answers<'_>) -> Result<Vec<QueuedMeta>, StoreError> {
+    each(answers.all_rows(), queued_meta)
 }

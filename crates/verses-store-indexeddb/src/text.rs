@@ -30,8 +30,11 @@ pub(crate) struct Row<'a> {
 /// Answers to the requests of one text, in their order.
 pub(crate) struct Answers<'a>(&'a str);
 
-/// Rows of one answer.
-pub(crate) struct Rows<'a>(&'a str);
+/// Rows of one answer, and of those that follow.
+pub(crate) struct Rows<'a> {
+    answer: &'a str,
+    answers: Answers<'a>,
+}
 
 impl<'a> Answers<'a> {
     pub(crate) fn of(text: &'a str) -> Self {
@@ -43,6 +46,11 @@ impl<'a> Answers<'a> {
         cut(&mut self.0, END_OF_ANSWER).unwrap_or_default()
     }
 
+    /// Whether there are no more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The next answer as a number.
     pub(crate) fn count(&mut self) -> u64 {
         number(self.next()).unwrap_or_default()
@@ -50,7 +58,7 @@ impl<'a> Answers<'a> {
 
     /// The next answer as rows.
     pub(crate) fn rows(&mut self) -> Rows<'a> {
-        Rows(self.next())
+        Rows { answer: self.next(), answers: Self("") }
     }
 
     /// The first row of the next answer.
@@ -59,8 +67,8 @@ impl<'a> Answers<'a> {
     }
 
     /// The rows of all answers that are left.
-    pub(crate) fn all_rows(self) -> AllRows<'a> {
-        AllRows { answers: self, rows: Rows("") }
+    pub(crate) fn all_rows(mut self) -> Rows<'a> {
+        Rows { answer: self.next(), answers: self }
     }
 }
 
@@ -68,29 +76,16 @@ impl<'a> Iterator for Rows<'a> {
     type Item = Row<'a>;
 
     fn next(&mut self) -> Option<Row<'a>> {
-        let mut fields = cut(&mut self.0, END_OF_ROW)?;
+        while self.answer.is_empty() {
+            if self.answers.is_over() {
+                return None;
+            }
+            self.answer = self.answers.next();
+        }
+        let mut fields = cut(&mut self.answer, END_OF_ROW)?;
         let mut field = || cut(&mut fields, END_OF_FIELD).unwrap_or_default();
         let (body, id, owner, position) = (field(), field(), field(), field());
         Some(Row { body, id, owner, position, seq: field(), version: field(), data: field() })
-    }
-}
-
-/// Rows of many answers.
-pub(crate) struct AllRows<'a> {
-    answers: Answers<'a>,
-    rows: Rows<'a>,
-}
-
-impl<'a> Iterator for AllRows<'a> {
-    type Item = Row<'a>;
-
-    fn next(&mut self) -> Option<Row<'a>> {
-        loop {
-            if let Some(row) = self.rows.next() {
-                return Some(row);
-            }
-            self.rows = Rows(cut(&mut self.answers.0, END_OF_ANSWER)?);
-        }
     }
 }
 
@@ -180,8 +175,11 @@ impl Requests {
         requests
     }
 
-    /// One request alone for at most so many rows; the browser takes a limit of 0 for none.
+    /// One request alone for at most so many rows; none for no rows, as the browser takes a limit of 0 for none.
     pub(crate) fn limited(method: &str, store: &str, index: &str, range: &str, limit: u32) -> Self {
+        if limit == 0 {
+            return Self::default();
+        }
         Self::one(method, store, index, &[range, &limit.to_string()])
     }
 

@@ -6,7 +6,7 @@
 use verses_core::{CardEvent, UnixMillis, Verse, VerseId};
 use verses_store::{Committed, JOURNAL_LIMIT, Revision, StoreChange, StoreError};
 
-use crate::connect::{Connection, Transaction};
+use crate::connect::{Boxed, Connection, Transaction};
 use crate::keys::{self, Part};
 use crate::layout::{BY_OPERATION, CARDS, COUNTS, EVENTS, JOURNAL, META, PROFILES, STATE, STATE_KEY, VERSES};
 use crate::queue::Queue;
@@ -127,7 +127,11 @@ pub(crate) fn is_of_whole_owner(change: &StoreChange) -> bool {
 }
 
 impl Commit {
-    async fn begin(connection: &Connection) -> Result<Self, StoreError> {
+    fn begin(connection: &Connection) -> Boxed<'_, Self> {
+        Box::pin(Self::begun(connection))
+    }
+
+    async fn begun(connection: &Connection) -> Result<Self, StoreError> {
         let transaction = connection.writer();
         let mut commit = Self {
             transaction,
@@ -227,7 +231,11 @@ impl Commit {
     }
 
     /// Sends what was gathered, and waits until all of it is in its place.
-    pub(crate) async fn settle(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn settle(&mut self) -> Boxed<'_, ()> {
+        Box::pin(self.settled())
+    }
+
+    async fn settled(&mut self) -> Result<(), StoreError> {
         let hopes = std::mem::take(&mut self.hopes);
         if self.requests.len() == 0 {
             return Ok(());
@@ -256,7 +264,11 @@ impl Commit {
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<Committed, StoreError> {
+    fn finish(self) -> Boxed<'static, Committed> {
+        Box::pin(self.finished())
+    }
+
+    async fn finished(mut self) -> Result<Committed, StoreError> {
         let Self { requests, queue, state, .. } = &mut self;
         queue.write_counts(requests)?;
         if queue.settled_any {
