@@ -4,7 +4,7 @@ use batchsync::{JournalEntry, OperationStatus, QueuePosition, QueuedMeta};
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use verses_core::{Card, CardEvent, CardEventKind, Phase, Verse};
+use verses_core::{Card, CardEvent, CardEventKind, Operation, Phase, Verse};
 use verses_store::{PAYLOAD_VERSION, QueuedOperation, StoreError, StoredEvent};
 
 use crate::events::sort_for_the_fold;
@@ -73,6 +73,14 @@ pub(crate) fn counts_of<'a>(all: &'a mut Vec<(String, Counts)>, owner: &str) -> 
 struct QueueBody<M> {
     meta: M,
     local_ref: String,
+}
+
+/// What a payload's `body` holds. Read as the wire's types read it, around which there is more: an operation is much code,
+/// and so there is only one of it.
+#[derive(Deserialize)]
+struct PayloadBody {
+    #[serde(flatten)]
+    operation: Operation,
 }
 
 /// Writing JSON of our own types fails for none of their values; if it ever did, the commit fails and nothing is written.
@@ -259,7 +267,7 @@ pub(crate) fn operation(row: &Row<'_>, payload: &Row<'_>) -> Result<QueuedOperat
     let payload_version = version(&Row { id: row.id, ..*payload })?;
     // Version 1 is the only one so far; an older one would be turned into the present shape here.
     match body(payload, "payload of operation") {
-        Ok(data) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
+        Ok(PayloadBody { operation: data }) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
         Err(_) if payload_version > PAYLOAD_VERSION => {
             Err(StoreError::NewerPayload { id: meta.id, found: payload_version, known: PAYLOAD_VERSION })
         }
