@@ -1,6 +1,5 @@
 //! Going through all events, and their order. Writing single ones is in `write`.
 
-use verses_core::CardEvent;
 use verses_store::{StoreError, StoredEvent};
 
 use crate::connect::{Boxed, Transaction};
@@ -26,18 +25,17 @@ async fn rewritten(transaction: &Transaction, unknown_of: Option<&str>) -> Resul
         let mut found = 0;
         for row in Answers::of(&text).rows() {
             found += 1;
-            let owner = plain(row.owner);
+            let (owner, verse, id) = (plain(row.owner), plain(row.verse), plain(row.id));
+            let place = [Part::Text(&owner), Part::Text(&verse), Part::Json(row.at), Part::Text(&id)];
+            range = match unknown_of {
+                Some(_) => keys::of_owner_after(&owner, &place),
+                None => keys::after(&keys::key(&place)),
+            };
             let StoredEvent { event, seq } = rows::event(&row)?;
-            if unknown_of.is_some() {
-                range = keys::of_owner_after(&owner, &place(&owner, &event, &event.verse_id.to_string()));
-                if seq.is_some() {
-                    requests.put(EVENTS, &rows::event_row(&owner, &event, None)?);
-                }
-            } else {
-                range = keys::after(&keys::key(&place(&owner, &event, &event.verse_id.to_string())));
-                if rows::is_review(&event) {
-                    requests.put(EVENTS, &rows::event_row(&owner, &event, seq)?);
-                }
+            let concerned = if unknown_of.is_some() { seq.is_some() } else { rows::is_review(&event) };
+            if concerned {
+                let kept = seq.filter(|_| unknown_of.is_none());
+                requests.put(EVENTS, &rows::event_row_with(row.body, &owner, &event, kept)?);
             }
         }
         transaction.ask(requests).await?;
@@ -45,12 +43,6 @@ async fn rewritten(transaction: &Transaction, unknown_of: Option<&str>) -> Resul
             return Ok(());
         }
     }
-}
-
-/// The key of an event's row.
-fn place<'a>(owner: &'a str, event: &'a CardEvent, verse: &'a str) -> [Part<'a>; 4] {
-    let at = Part::Number(event.occurred_at.0);
-    [Part::Text(owner), Part::Text(verse), at, Part::Text(event.operation_id.as_str())]
 }
 
 /// The browser compares texts by UTF-16 units, the fold by code points. Sorting what is sorted costs next to nothing.

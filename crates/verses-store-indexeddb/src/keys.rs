@@ -10,6 +10,8 @@ use crate::text::{push_number, quote};
 pub(crate) enum Part<'a> {
     Text(&'a str),
     Number(i64),
+    /// A number as it was answered.
+    Json(&'a str),
     /// Behind all numbers and texts.
     End,
 }
@@ -91,6 +93,7 @@ fn push_key(json: &mut String, parts: &[Part<'_>]) {
         match part {
             Part::Text(text) => quote(json, text),
             Part::Number(number) => push_number(json, *number),
+            Part::Json(number) => json.push_str(number),
             Part::End => json.push_str("[]"),
         }
     }

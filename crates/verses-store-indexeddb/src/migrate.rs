@@ -53,10 +53,10 @@ async fn payloads_apart(transaction: &Transaction) -> Result<(), StoreError> {
         for row in Answers::of(&text).rows() {
             found += 1;
             range = keys::after(row.position);
-            let (meta, local_ref) = rows::queued(&row)?;
+            let meta = rows::queued_meta(&row)?;
             let version = rows::version(&row)?;
             requests.put(PAYLOADS, &rows::payload_row(&meta.id, version, row.data));
-            requests.put(QUEUE, &rows::queue_row(&meta, &local_ref)?);
+            requests.put(QUEUE, &rows::queue_row_with(row.body, &meta));
             rows::counts_of(&mut counted, &meta.user_id).add(&meta);
         }
         if found < CHUNK {

@@ -189,7 +189,17 @@ pub(crate) fn is_review(event: &CardEvent) -> bool {
 }
 
 pub(crate) fn event_row(owner: &str, event: &CardEvent, seq: Option<u64>) -> Result<String, StoreError> {
-    let mut row = NewRow::of(owner, event.operation_id.as_str(), &json(event)?);
+    event_row_with(&json(event)?, owner, event, seq)
+}
+
+/// An event whose body is there already: it stays as whoever wrote it wrote it.
+pub(crate) fn event_row_with(
+    body: &str,
+    owner: &str,
+    event: &CardEvent,
+    seq: Option<u64>,
+) -> Result<String, StoreError> {
+    let mut row = NewRow::of(owner, event.operation_id.as_str(), body);
     row.text("verse", &event.verse_id.to_string());
     let at = event.occurred_at.0;
     row.number("at", at);
@@ -227,11 +237,16 @@ fn status_code(status: &OperationStatus) -> i64 {
 
 pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> Result<String, StoreError> {
     let body = QueueBody { meta, local_ref: local_ref.to_owned() };
-    let mut row = NewRow::of(&meta.user_id, &meta.id, &json(&body)?);
+    Ok(queue_row_with(&json(&body)?, meta))
+}
+
+/// A row of the queue whose body is there already: it stays as whoever wrote it wrote it.
+pub(crate) fn queue_row_with(body: &str, meta: &QueuedMeta) -> String {
+    let mut row = NewRow::of(&meta.user_id, &meta.id, body);
     row.number("position", meta.position);
     row.number("status", status_code(&meta.status));
     row.text("entity", &meta.entity);
-    Ok(row.end())
+    row.end()
 }
 
 /// A row of the queue with its `local_ref`.

@@ -10,7 +10,7 @@ const ESCAPE: char = '\x1b';
 const SHIFT: u8 = 0x40;
 
 /// What a row is answered with, in this order. [`Row`] has them as fields.
-pub(crate) const COLUMNS: &str = r#"["body","id","owner","position","seq","version","data"]"#;
+pub(crate) const COLUMNS: &str = r#"["body","id","owner","position","seq","version","data","verse","at"]"#;
 
 /// A row as it was answered; what it does not have is empty. Keys of others are not among them: nobody asks.
 #[derive(Clone, Copy, Default)]
@@ -25,6 +25,8 @@ pub(crate) struct Row<'a> {
     pub(crate) version: &'a str,
     /// The payload within the queue's row, as version 1 of the layout had it.
     pub(crate) data: &'a str,
+    pub(crate) verse: &'a str,
+    pub(crate) at: &'a str,
 }
 
 /// Answers to the requests of one text, in their order.
@@ -85,7 +87,8 @@ impl<'a> Iterator for Rows<'a> {
         let mut fields = cut(&mut self.answer, END_OF_ROW)?;
         let mut field = || cut(&mut fields, END_OF_FIELD).unwrap_or_default();
         let (body, id, owner, position) = (field(), field(), field(), field());
-        Some(Row { body, id, owner, position, seq: field(), version: field(), data: field() })
+        let (seq, version, data) = (field(), field(), field());
+        Some(Row { body, id, owner, position, seq, version, data, verse: field(), at: field() })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::layout::{BY_OPERATION, CARDS, COUNTS, EVENTS, JOURNAL, META, PROFILES
 use crate::queue::Queue;
 use crate::rows::{self, State};
 use crate::text::{Answers, Requests};
-use crate::{owners, read};
+use crate::{events, owners, read};
 
 /// Requests gathered before they are sent: many commits are one part, and none holds up the page.
 const REQUESTS_PER_PART: usize = 200;
@@ -187,13 +187,15 @@ impl Commit {
         Ok(())
     }
 
-    async fn apply_to_owner(&mut self, change: StoreChange) -> Result<(), StoreError> {
-        match change {
-            StoreChange::MoveOwner { from, to } if from != to => owners::move_rows(self, &from, &to).await,
-            StoreChange::ForgetOwner { owner } => owners::forget(self, &owner).await,
-            StoreChange::ForgetSeqs { owner } => crate::events::rewrite(&self.transaction, Some(&owner)).await,
-            _ => Ok(()),
-        }
+    fn apply_to_owner(&mut self, change: StoreChange) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            match change {
+                StoreChange::MoveOwner { from, to } if from != to => owners::move_rows(self, &from, &to).await,
+                StoreChange::ForgetOwner { owner } => owners::forget(self, &owner).await,
+                StoreChange::ForgetSeqs { owner } => events::rewrite(&self.transaction, Some(&owner)).await,
+                _ => Ok(()),
+            }
+        })
     }
 
     fn put_event(&mut self, written: WrittenEvent) -> Result<(), StoreError> {
