@@ -42,10 +42,12 @@ export const abort = (transaction, reason) => transaction.abort(reason);
 class Connection {
   constructor(name, layout, migrate, heard) {
     Object.assign(this, { name, layout, migrate });
-    // Without it, what others did is seen by reading again.
-    if (!globalThis.BroadcastChannel) return;
-    this.channel = new BroadcastChannel(layout.channel + name);
-    this.channel.onmessage = ({ data }) => data >= 0 && heard(data);
+    try {
+      this.channel = new BroadcastChannel(layout.channel + name);
+      this.channel.onmessage = ({ data }) => data >= 0 && heard(data);
+    } catch {
+      // There is none here, or not for this page: what others did is seen by reading again.
+    }
   }
 
   close() {
