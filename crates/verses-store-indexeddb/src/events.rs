@@ -1,85 +1,54 @@
-//! Writing events. An event is told by its operation, and stands where its verse and time put it: one that comes again may
-//! have to leave another place. That is seldom, so a row is written at once and put right if it finds another.
+//! Going through all events, and their order. Writing single ones is in `write`.
 
-use std::collections::BTreeSet;
+use verses_store::{StoreError, StoredEvent};
 
-use verses_core::CardEvent;
-use verses_store::StoreError;
-use wasm_bindgen::JsValue;
+use crate::connect::{Boxed, Transaction};
+use crate::keys::{self, Part};
+use crate::layout::EVENTS;
+use crate::rows;
+use crate::text::{Answers, Requests, plain};
 
-use crate::fault::corrupt;
-use crate::js::Row;
-use crate::layout::{BY_OPERATION, EVENTS};
-use crate::writer::{Hope, Writer};
-use crate::{fault, keys, rows};
+/// Rows read at a time.
+const CHUNK: usize = 500;
 
-/// Events written since the last time all were known to be in place.
-#[derive(Default)]
-pub(crate) struct Events {
-    written: BTreeSet<(String, String)>,
+/// Writes again the events of an owner that the server has, as events it does not have; or, without an owner, all reviews as
+/// they are, so that they are found by what rows did not have when they were written.
+pub(crate) fn rewrite<'a>(transaction: &'a Transaction, unknown_of: Option<&'a str>) -> Boxed<'a, ()> {
+    Box::pin(rewritten(transaction, unknown_of))
 }
 
-impl Events {
-    pub(crate) async fn put(
-        &mut self,
-        writer: &Writer,
-        owner: &str,
-        event: &CardEvent,
-        seq: Option<u64>,
-    ) -> Result<(), StoreError> {
-        let name = (owner.to_owned(), event.operation_id.as_str().to_owned());
-        if self.written.contains(&name) {
-            self.settle(writer).await?;
+async fn rewritten(transaction: &Transaction, unknown_of: Option<&str>) -> Result<(), StoreError> {
+    let mut range = unknown_of.map_or_else(|| keys::ALL.to_owned(), keys::of_owner);
+    loop {
+        let text = transaction.ask(Requests::limited("getAll", EVENTS, "", &range, CHUNK as u32)).await?;
+        let mut requests = Requests::default();
+        let mut found = 0;
+        for row in Answers::of(&text).rows() {
+            found += 1;
+            let (owner, verse, id) = (plain(row.owner), plain(row.verse), plain(row.id));
+            let place = [Part::Text(&owner), Part::Text(&verse), Part::Json(row.at), Part::Text(&id)];
+            range = match unknown_of {
+                Some(_) => keys::of_owner_after(&owner, &place),
+                None => keys::after(&keys::key(&place)),
+            };
+            let StoredEvent { event, seq } = rows::event(&row)?;
+            let concerned = if unknown_of.is_some() { seq.is_some() } else { rows::is_review(&event) };
+            if concerned {
+                let kept = seq.filter(|_| unknown_of.is_none());
+                requests.put(EVENTS, &rows::event_row_with(row.body, &owner, &event, kept)?);
+            }
         }
-        self.written.insert(name);
-        let row = rows::event_row(owner, event, seq)?;
-        if seq.is_some() {
-            // Replaces the same event in its place; in another place it collides.
-            writer.put_hoping(EVENTS, &row, Hope::Event(row.clone())).await
-        } else {
-            // The one that is there may have a place in the server's history, which must not be lost.
-            writer.add_hoping(EVENTS, &row, Hope::Event(row.clone())).await
-        }
-    }
-
-    pub(crate) async fn delete(&mut self, writer: &Writer, owner: &str, id: &str) -> Result<(), StoreError> {
-        if !self.written.is_empty() {
-            self.settle(writer).await?;
-        }
-        let index = writer.store(EVENTS)?.index(BY_OPERATION).map_err(|thrown| fault::from_js(&thrown))?;
-        let found = writer.ask(index.get_key(&keys::key([owner.into(), id.into()]))).await?;
-        if found.is_undefined() { Ok(()) } else { writer.delete(EVENTS, &found).await }
-    }
-
-    /// Waits until every event written is in its place.
-    pub(crate) async fn settle(&mut self, writer: &Writer) -> Result<(), StoreError> {
-        if self.written.is_empty() {
+        transaction.ask(requests).await?;
+        if found < CHUNK {
             return Ok(());
         }
-        self.written.clear();
-        for row in writer.settle().await? {
-            replace(writer, &row).await?;
-        }
-        Ok(())
     }
 }
 
-async fn replace(writer: &Writer, row: &Row) -> Result<(), StoreError> {
-    let index = writer.store(EVENTS)?.index(BY_OPERATION).map_err(|thrown| fault::from_js(&thrown))?;
-    let (owner, id) = (row.owner().unwrap_or_default(), row.id().unwrap_or_default());
-    let found = writer.ask(index.get(&keys::key([owner.into(), id.as_str().into()]))).await?;
-    if let Some(old) = rows::as_row(found) {
-        if row.seq().is_none() && old.seq().is_some() {
-            row.set_seq(old.seq());
-            row.set_unsent(None);
-        }
-        let place = primary_key(&old).ok_or_else(|| corrupt(format!("event {id}"), "it has no key"))?;
-        writer.delete(EVENTS, &place).await?;
-    }
-    writer.put(EVENTS, row).await
-}
-
-/// The key of an event's row.
-pub(crate) fn primary_key(row: &Row) -> Option<JsValue> {
-    Some(keys::key([row.owner()?.into(), row.verse()?.into(), row.at()?.into(), row.id()?.into()]))
+/// The browser compares texts by UTF-16 units, the fold by code points. Sorting what is sorted costs next to nothing.
+pub(crate) fn sort_for_the_fold(events: &mut [StoredEvent]) {
+    events.sort_unstable_by(|a, b| {
+        let by_time = a.event.occurred_at.cmp(&b.event.occurred_at);
+        by_time.then_with(|| a.event.operation_id.as_str().cmp(b.event.operation_id.as_str()))
+    });
 }

@@ -19,9 +19,6 @@ pub(crate) const JOURNAL: &str = "sync_journal";
 /// JSON under its name.
 pub(crate) const META: &str = "meta";
 
-/// All of them: what a commit writes to.
-pub(crate) const ALL: [&str; 10] = [STATE, VERSES, CARDS, EVENTS, PROFILES, QUEUE, PAYLOADS, COUNTS, JOURNAL, META];
-
 pub(crate) const STATE_KEY: &str = "state";
 
 /// Verses by (owner, creation, id).

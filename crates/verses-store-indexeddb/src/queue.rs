@@ -1,33 +1,37 @@
 //! Changes of the queue within one commit: the rows concerned are read at once, changed in memory, and written at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use batchsync::{JournalEntry, QueueChange, QueuePosition, QueuedMeta};
 use verses_store::{NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError};
 
-use crate::fault;
+use crate::keys;
 use crate::layout::{BY_ID, COUNTS, JOURNAL, PAYLOADS, QUEUE};
 use crate::rows::{self, Counts, State};
-use crate::writer::{Hope, Writer};
-
-/// Requests issued before their answers are waited for.
-const READS_PER_PAUSE: usize = 200;
+use crate::text::{Answers, Requests};
+use crate::write::is_of_whole_owner;
 
 /// What a commit does to the queue.
 #[derive(Default)]
 pub(crate) struct Queue {
     /// Rows named by the changes at hand, there or not.
-    rows: BTreeMap<String, Entry>,
-    counts: Option<BTreeMap<String, Counts>>,
-    counts_changed: BTreeSet<String>,
+    rows: Vec<Entry>,
+    /// Places in `rows`, in the order of their ids: finding one must not mean to look at all.
+    by_id: Vec<u32>,
+    /// How many of `rows` have been written.
+    written: usize,
+    /// Of all owners.
+    pub(crate) counts: Vec<(String, Counts)>,
+    counts_changed: Vec<String>,
     settled: Vec<JournalEntry>,
-    settled_any: bool,
-    positions: Vec<QueuePosition>,
+    /// Whether the journal grew.
+    pub(crate) settled_any: bool,
+    /// Where operations were enqueued.
+    pub(crate) positions: Vec<QueuePosition>,
 }
 
 /// A row named by a change.
 #[derive(Default)]
 struct Entry {
+    id: String,
     /// Where it stands in the database.
     stored_at: Option<QueuePosition>,
     row: Option<Queued>,
@@ -56,30 +60,35 @@ fn named(change: &StoreChange) -> Option<&str> {
 }
 
 impl Queue {
-    /// Reads what the changes need. An operation only enqueued is not looked for: its row fails to be added if it is there.
-    pub(crate) async fn load(&mut self, writer: &Writer, changes: &[StoreChange]) -> Result<(), StoreError> {
+    /// Notes what the next changes need; whether that is anything. An operation only enqueued is not looked for: its row
+    /// fails to be added if it is there.
+    pub(crate) fn needs(&mut self, changes: &[StoreChange]) -> bool {
         self.rows.clear();
-        let ids: BTreeSet<&str> = changes.iter().filter_map(named).collect();
-        if ids.is_empty() && !changes.iter().any(|change| matches!(change, StoreChange::Enqueue(_))) {
-            return Ok(());
+        self.by_id.clear();
+        self.written = 0;
+        for id in changes.iter().take_while(|change| !is_of_whole_owner(change)).filter_map(named) {
+            self.entry(id);
         }
-        self.load_counts(writer).await?;
-        let index = writer.store(QUEUE)?.index(BY_ID).map_err(|thrown| fault::from_js(&thrown))?;
-        let ids: Vec<&str> = ids.into_iter().collect();
-        for some in ids.chunks(READS_PER_PAUSE) {
-            let asked = some.iter().map(|id| index.get(&(*id).into())).collect::<Result<Vec<_>, _>>();
-            let found = writer.ask_all(asked.map_err(|thrown| fault::from_js(&thrown))?).await?;
-            for (id, value) in some.iter().zip(found) {
-                self.rows.insert((*id).to_owned(), Entry::read(value)?);
-            }
-        }
-        Ok(())
+        !self.rows.is_empty()
     }
 
-    pub(crate) async fn load_counts(&mut self, writer: &Writer) -> Result<(), StoreError> {
-        if self.counts.is_none() {
-            let found = writer.ask(writer.store(COUNTS)?.get_all()).await?;
-            self.counts = Some(rows::each(found, rows::counts)?.into_iter().collect());
+    pub(crate) fn rows_asked_for(&self) -> Requests {
+        let mut asked = Requests::default();
+        for entry in &self.rows {
+            asked.add("get", QUEUE, BY_ID, &[&keys::text(&entry.id)]);
+        }
+        asked
+    }
+
+    /// Takes the answers to `rows_asked_for`.
+    pub(crate) fn read(&mut self, text: &str) -> Result<(), StoreError> {
+        let mut answers = Answers::of(text);
+        for entry in &mut self.rows {
+            if let Some(row) = answers.row() {
+                let (meta, local_ref) = rows::queued(&row)?;
+                entry.stored_at = Some(meta.position);
+                entry.row = Some(Queued { meta, local_ref });
+            }
         }
         Ok(())
     }
@@ -88,14 +97,14 @@ impl Queue {
         new.check()?;
         let QueuedOperation { mut meta, local_ref, payload_version, data } = new.operation;
         let data = rows::json(&data)?;
-        let entry = self.rows.entry(meta.id.clone()).or_default();
+        let entry = self.entry(&meta.id);
         if entry.row.is_some() {
             return Err(StoreError::DuplicateOperation(meta.id));
         }
         state.last_position += 1;
         meta.position = state.last_position;
-        self.positions.push(meta.position);
         entry.payload = Some((payload_version, data));
+        self.positions.push(meta.position);
         self.put(Queued { meta, local_ref });
         Ok(())
     }
@@ -103,9 +112,7 @@ impl Queue {
     pub(crate) fn replace_payload(&mut self, id: &str, data: String, payload_bytes: u32) {
         let Some(mut row) = self.take(id) else { return };
         row.meta.payload_bytes = payload_bytes;
-        if let Some(entry) = self.rows.get_mut(id) {
-            entry.payload = Some((PAYLOAD_VERSION, data));
-        }
+        self.entry(id).payload = Some((PAYLOAD_VERSION, data));
         self.put(row);
     }
 
@@ -139,45 +146,57 @@ impl Queue {
         }
     }
 
-    /// Writes what the changes made of the rows, and the journal.
-    pub(crate) async fn write(&mut self, writer: &Writer, state: &mut State) -> Result<(), StoreError> {
-        let mut changed: Vec<_> = std::mem::take(&mut self.rows).into_iter().filter(|(_, it)| it.changed).collect();
-        // A row leaves its place before another could want the same id.
-        for (id, entry) in &changed {
+    /// Writes what the changes made of one more row, or `None` if all are written. An operation that is hoped to be new is
+    /// given with the number of its request.
+    #[expect(clippy::option_option, reason = "none left, none hoped to be new")]
+    pub(crate) fn write_one(&mut self, requests: &mut Requests) -> Result<Option<Option<(usize, String)>>, StoreError> {
+        if self.written == 0 {
+            self.leave_places(requests);
+        }
+        let Some(entry) = self.rows.get_mut(self.written) else { return Ok(None) };
+        self.written += 1;
+        let Some(Queued { meta, local_ref }) = entry.row.as_ref().filter(|_| entry.changed) else {
+            return Ok(Some(None));
+        };
+        let row = rows::queue_row(meta, local_ref)?;
+        let number = requests.len();
+        requests.add(if entry.stored_at.is_some() { "put" } else { "add?" }, QUEUE, "", &[&row]);
+        if let Some((version, data)) = &entry.payload {
+            requests.put(PAYLOADS, &rows::payload_row(&entry.id, *version, data));
+        }
+        Ok(Some(entry.stored_at.is_none().then(|| (number, std::mem::take(&mut entry.id)))))
+    }
+
+    /// A row leaves its place before another could want the same id.
+    fn leave_places(&self, requests: &mut Requests) {
+        for entry in self.rows.iter().filter(|entry| entry.changed) {
             let Some(stored_at) = entry.stored_at else { continue };
             if entry.row.as_ref().is_none_or(|row| row.meta.position != stored_at) {
-                writer.delete(QUEUE, &(stored_at as f64).into()).await?;
+                requests.delete(QUEUE, &keys::number(stored_at));
             }
             if entry.row.is_none() {
-                writer.delete(PAYLOADS, &id.as_str().into()).await?;
+                requests.delete(PAYLOADS, &keys::text(&entry.id));
             }
         }
-        changed.sort_unstable_by_key(|(_, entry)| entry.row.as_ref().map(|row| row.meta.position));
-        for (id, entry) in changed {
-            let Some(Queued { meta, local_ref }) = entry.row else { continue };
-            let row = rows::queue_row(&meta, &local_ref)?;
-            if entry.stored_at.is_some() {
-                writer.put(QUEUE, &row).await?;
-            } else {
-                writer.add_hoping(QUEUE, &row, Hope::Operation(id.clone())).await?;
-            }
-            if let Some((version, data)) = entry.payload {
-                writer.put(PAYLOADS, &rows::payload_row(&id, version, &data)).await?;
-            }
-        }
+    }
+
+    /// Writes what has left the queue.
+    pub(crate) fn write_journal(&mut self, requests: &mut Requests, state: &mut State) -> Result<(), StoreError> {
         for entry in std::mem::take(&mut self.settled) {
             state.last_entry += 1;
             self.settled_any = true;
-            writer.put(JOURNAL, &rows::journal_row(state.last_entry, &entry)?).await?;
+            requests.put(JOURNAL, &rows::journal_row(state.last_entry, &entry)?);
         }
         Ok(())
     }
 
-    pub(crate) async fn write_counts(&mut self, writer: &Writer) -> Result<(), StoreError> {
+    pub(crate) fn write_counts(&mut self, requests: &mut Requests) -> Result<(), StoreError> {
         for owner in std::mem::take(&mut self.counts_changed) {
-            match self.counts.as_ref().and_then(|counts| counts.get(&owner)).filter(|counts| !counts.is_empty()) {
-                Some(counts) => writer.put(COUNTS, &rows::counts_row(&owner, counts)?).await?,
-                None => writer.delete(COUNTS, &owner.into()).await?,
+            let counts = rows::counts_of(&mut self.counts, &owner);
+            if counts.is_empty() {
+                requests.delete(COUNTS, &keys::text(&owner));
+            } else {
+                requests.put(COUNTS, &rows::counts_row(&owner, counts)?);
             }
         }
         Ok(())
@@ -185,12 +204,11 @@ impl Queue {
 
     /// All rows of one owner became another's.
     pub(crate) fn move_counts(&mut self, from: &str, to: &str) {
-        let moved = self.counts.as_mut().and_then(|counts| counts.remove(from)).unwrap_or_default();
+        let moved = std::mem::take(self.counts_of(from));
         let kept = self.counts_of(to);
         kept.waiting += moved.waiting;
         kept.failed += moved.failed;
         kept.bytes += moved.bytes;
-        self.counts_changed.insert(from.to_owned());
     }
 
     /// All rows of one owner are gone.
@@ -198,18 +216,8 @@ impl Queue {
         *self.counts_of(owner) = Counts::default();
     }
 
-    /// Whether the journal grew.
-    pub(crate) fn settled_any(&self) -> bool {
-        self.settled_any
-    }
-
-    /// Where operations were enqueued.
-    pub(crate) fn positions(&mut self) -> Vec<QueuePosition> {
-        std::mem::take(&mut self.positions)
-    }
-
     fn take(&mut self, id: &str) -> Option<Queued> {
-        let entry = self.rows.get_mut(id)?;
+        let entry = self.entry(id);
         let row = entry.row.take()?;
         entry.changed = true;
         self.counts_of(&row.meta.user_id).take(&row.meta);
@@ -218,22 +226,31 @@ impl Queue {
 
     fn put(&mut self, row: Queued) {
         self.counts_of(&row.meta.user_id).add(&row.meta);
-        let entry = self.rows.entry(row.meta.id.clone()).or_default();
+        let entry = self.entry(&row.meta.id);
         entry.changed = true;
         entry.row = Some(row);
     }
 
+    /// The row of this id, made if it was not named so far.
+    #[inline(never)]
+    fn entry(&mut self, id: &str) -> &mut Entry {
+        let found = self.by_id.binary_search_by(|place| self.rows[*place as usize].id.as_str().cmp(id));
+        let place = match found {
+            Ok(order) => self.by_id[order] as usize,
+            Err(order) => {
+                self.by_id.insert(order, self.rows.len() as u32);
+                self.rows.push(Entry { id: id.to_owned(), ..Entry::default() });
+                self.rows.len() - 1
+            }
+        };
+        &mut self.rows[place]
+    }
+
     /// Whoever asks for them changes them.
     fn counts_of(&mut self, owner: &str) -> &mut Counts {
-        self.counts_changed.insert(owner.to_owned());
-        self.counts.get_or_insert_default().entry(owner.to_owned()).or_default()
-    }
-}
-
-impl Entry {
-    fn read(value: wasm_bindgen::JsValue) -> Result<Self, StoreError> {
-        let Some(row) = rows::as_row(value) else { return Ok(Self::default()) };
-        let (meta, local_ref) = rows::queued(&row)?;
-        Ok(Self { stored_at: Some(meta.position), row: Some(Queued { meta, local_ref }), ..Self::default() })
+        if !self.counts_changed.iter().any(|changed| changed == owner) {
+            self.counts_changed.push(owner.to_owned());
+        }
+        rows::counts_of(&mut self.counts, owner)
     }
 }

@@ -1,296 +1,193 @@
-//! The questions about verses, cards, events, profiles and `meta`: each is one range of one index, in one transaction.
+//! The questions about verses, cards, events, profiles and `meta`: each is a range of an index or a few, in one transaction.
 //! Questions about the queue are in `read_queue`.
-
-use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use jiff::civil::Date;
 use verses_core::{Card, Phase, Profile, Verse, VerseId};
 use verses_store::{CardCounts, ReviewDays, Revision, StoreError, StoredEvent};
-use wasm_bindgen::JsValue;
-use web_sys::{IdbIndex, IdbObjectStore, IdbRequest, IdbTransaction};
 
-use crate::answer::{answer, answers};
-use crate::connect::Connection;
-use crate::js::Row;
+use crate::connect::{Connection, Question};
+use crate::events::sort_for_the_fold;
+use crate::keys::{self, Part};
 use crate::layout::{
     BY_CREATION, BY_PHASE, CARDS, DUE, EVENTS, META, PROFILES, REVIEW_DAYS, REVIEWS, STATE, STATE_KEY, UNSENT,
     UNVERIFIED, VERSES,
 };
-use crate::rows::{self, State};
-use crate::{fault, keys};
-
-/// Requests issued before their answers are waited for.
-pub(crate) const READS_PER_PAUSE: usize = 200;
+use crate::rows;
+use crate::text::{Answers, Requests, plain};
 
 /// Days that are asked about at once.
-const DAYS_PER_QUESTION: usize = 64;
+const DAYS_PER_QUESTION: usize = 32;
 
-/// A transaction that reads: all that is read within it is of one moment.
-pub(crate) struct Reader(IdbTransaction);
-
-impl Reader {
-    pub(crate) async fn begin(connection: &Rc<Connection>, stores: &[&str]) -> Result<Self, StoreError> {
-        let stores: js_sys::Array = stores.iter().map(|name| JsValue::from_str(name)).collect();
-        connection.transaction(|database| database.transaction_with_str_sequence(&stores)).await.map(Self)
+/// Asks for the rows of these verses in one object store, in the order given.
+pub(crate) fn each_verse(store: &str, owner: &str, ids: &[VerseId]) -> Requests {
+    let mut asked = Requests::default();
+    for id in ids {
+        asked.add("get", store, "", &[&keys::of_verse(owner, *id)]);
     }
-
-    pub(crate) fn store(&self, name: &str) -> Result<IdbObjectStore, StoreError> {
-        self.0.object_store(name).map_err(|thrown| fault::from_js(&thrown))
-    }
-
-    pub(crate) fn index(&self, store: &str, index: &str) -> Result<IdbIndex, StoreError> {
-        self.store(store)?.index(index).map_err(|thrown| fault::from_js(&thrown))
-    }
+    asked
 }
 
-/// One value under its key, of a transaction of its own.
-async fn one(connection: &Rc<Connection>, store: &str, key: &JsValue) -> Result<JsValue, StoreError> {
-    let reader = Reader::begin(connection, &[store]).await?;
-    answer(reader.store(store)?.get(key)).await
+/// Each once, in their order.
+pub(crate) fn distinct(ids: &[VerseId]) -> Vec<VerseId> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
-/// The rows of a range of an index, of a transaction of their own.
-async fn range<T>(
-    connection: &Rc<Connection>,
-    (store, index): (&str, &str),
-    range: &JsValue,
-    row: impl Fn(&Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, StoreError> {
-    let reader = Reader::begin(connection, &[store]).await?;
-    rows::each(answer(reader.index(store, index)?.get_all_with_key(range)).await?, row)
+pub(crate) fn revision(connection: &Connection) -> Question<Revision> {
+    let asked = Requests::one("get", STATE, "", &[&keys::text(STATE_KEY)]);
+    connection.ask(STATE, asked, |mut answers| Ok(Revision(rows::state(&mut answers)?.revision)))
 }
 
-/// Answers to one question for each of many, in their order.
-pub(crate) async fn each_of<T>(
-    asked: &[T],
-    ask: impl Fn(&T) -> Result<IdbRequest, JsValue>,
-) -> Result<Vec<JsValue>, StoreError> {
-    let mut found = Vec::with_capacity(asked.len());
-    for some in asked.chunks(READS_PER_PAUSE) {
-        let requests = some.iter().map(&ask).collect::<Result<Vec<_>, _>>();
-        found.extend(answers(requests.map_err(|thrown| fault::from_js(&thrown))?).await?);
-    }
-    Ok(found)
+pub(crate) fn verse(connection: &Connection, owner: &str, id: VerseId) -> Question<Option<Verse>> {
+    connection.ask(VERSES, each_verse(VERSES, owner, &[id]), |answers| Ok(rows::verses(answers)?.pop()))
 }
 
-pub(crate) async fn revision(connection: &Rc<Connection>) -> Result<Revision, StoreError> {
-    let found = one(connection, STATE, &STATE_KEY.into()).await?;
-    let state: State = if found.is_undefined() { State::default() } else { rows::from_text(&found, "state")? };
-    Ok(Revision(state.revision))
+pub(crate) fn verses(connection: &Connection, owner: &str) -> Question<Vec<Verse>> {
+    let asked = Requests::one("getAll", VERSES, BY_CREATION, &[&keys::of_owner(owner)]);
+    connection.ask(VERSES, asked, rows::verses)
 }
 
-pub(crate) async fn verse(connection: &Rc<Connection>, owner: &str, id: VerseId) -> Result<Option<Verse>, StoreError> {
-    let found = one(connection, VERSES, &of(owner, id)).await?;
-    rows::as_row(found).map(|row| rows::verse(&row)).transpose()
+pub(crate) fn verses_of(connection: &Connection, owner: &str, ids: &[VerseId]) -> Question<Vec<Verse>> {
+    connection.ask(VERSES, each_verse(VERSES, owner, ids), rows::verses)
 }
 
-pub(crate) async fn verses(connection: &Rc<Connection>, owner: &str) -> Result<Vec<Verse>, StoreError> {
-    range(connection, (VERSES, BY_CREATION), &keys::starting_with([owner.into()])?, rows::verse).await
+pub(crate) fn unverified_verses(connection: &Connection, owner: &str, limit: u32) -> Question<Vec<Verse>> {
+    let asked = Requests::limited("getAll", VERSES, UNVERIFIED, &keys::of_owner(owner), limit);
+    connection.ask(VERSES, asked, rows::verses)
 }
 
-/// Those found, in the order asked for.
-pub(crate) async fn verses_of(
-    connection: &Rc<Connection>,
-    owner: &str,
-    ids: &[VerseId],
-) -> Result<Vec<Verse>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let reader = Reader::begin(connection, &[VERSES]).await?;
-    let verses = reader.store(VERSES)?;
-    let found = each_of(ids, |id| verses.get(&of(owner, *id))).await?;
-    found.into_iter().filter_map(rows::as_row).map(|row| rows::verse(&row)).collect()
+pub(crate) fn card(connection: &Connection, owner: &str, id: VerseId) -> Question<Option<Card>> {
+    connection.ask(CARDS, each_verse(CARDS, owner, &[id]), |answers| Ok(rows::cards(answers)?.pop()))
 }
 
-pub(crate) async fn unverified_verses(
-    connection: &Rc<Connection>,
-    owner: &str,
-    limit: u32,
-) -> Result<Vec<Verse>, StoreError> {
-    // The browser takes a limit of 0 for none.
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    let reader = Reader::begin(connection, &[VERSES]).await?;
-    let range = keys::starting_with([owner.into()])?;
-    let index = reader.index(VERSES, UNVERIFIED)?;
-    rows::each(answer(index.get_all_with_key_and_limit(&range, limit)).await?, rows::verse)
+pub(crate) fn cards_of(connection: &Connection, owner: &str, ids: &[VerseId]) -> Question<Vec<Card>> {
+    connection.ask(CARDS, each_verse(CARDS, owner, ids), rows::cards)
 }
 
-pub(crate) async fn card(connection: &Rc<Connection>, owner: &str, id: VerseId) -> Result<Option<Card>, StoreError> {
-    let found = one(connection, CARDS, &of(owner, id)).await?;
-    rows::as_row(found).map(|row| rows::card(&row)).transpose()
+pub(crate) fn cards(connection: &Connection, owner: &str) -> Question<Vec<Card>> {
+    connection.ask(CARDS, Requests::one("getAll", CARDS, "", &[&keys::of_owner(owner)]), rows::cards)
 }
 
-/// Those found, in the order asked for.
-pub(crate) async fn cards_of(
-    connection: &Rc<Connection>,
-    owner: &str,
-    ids: &[VerseId],
-) -> Result<Vec<Card>, StoreError> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let reader = Reader::begin(connection, &[CARDS]).await?;
-    let cards = reader.store(CARDS)?;
-    let found = each_of(ids, |id| cards.get(&of(owner, *id))).await?;
-    found.into_iter().filter_map(rows::as_row).map(|row| rows::card(&row)).collect()
+pub(crate) fn due_cards(connection: &Connection, owner: &str, date: Date) -> Question<Vec<Card>> {
+    let due = keys::up_to(owner, rows::day(date));
+    connection.ask(CARDS, Requests::one("getAll", CARDS, DUE, &[&due]), rows::cards)
+}
+
+pub(crate) fn cards_by_phase(connection: &Connection, owner: &str, phase: Phase) -> Question<Vec<Card>> {
+    let of_phase = keys::starting_with(&[Part::Text(owner), Part::Number(rows::phase_code(phase))]);
+    connection.ask(CARDS, Requests::one("getAll", CARDS, BY_PHASE, &[&of_phase]), rows::cards)
 }
 
 /// The days before `today` are asked about a few at a time, until one has no review: what is older is not looked at.
-pub(crate) async fn review_days(
-    connection: &Rc<Connection>,
-    owner: &str,
-    today: Date,
-) -> Result<ReviewDays, StoreError> {
-    let reader = Reader::begin(connection, &[EVENTS]).await?;
-    let index = reader.index(EVENTS, REVIEW_DAYS)?;
-    let on = |date: Date| keys::key([owner.into(), rows::day(date).into()]);
-    let of_today = count(&answer(index.count_with_key(&on(today))).await?)?;
-    let mut in_a_row = u32::from(of_today > 0);
-    let mut last = today;
+pub(crate) async fn review_days(connection: &Connection, owner: &str, today: Date) -> Result<ReviewDays, StoreError> {
+    let reader = connection.reader(EVENTS);
+    let on = |date: Date| keys::key(&[Part::Text(owner), Part::Number(rows::day(date))]);
+    let mut of_today = None;
+    let mut in_a_row = 0;
+    let mut oldest = today;
     loop {
-        let days: Vec<Date> =
-            std::iter::successors(last.yesterday().ok(), |day| day.yesterday().ok()).take(DAYS_PER_QUESTION).collect();
-        let found = each_of(&days, |day| index.get_key(&on(*day))).await?;
-        let followed = found.iter().take_while(|key| !key.is_undefined()).count();
-        in_a_row = in_a_row.saturating_add(u32::try_from(followed).unwrap_or(u32::MAX));
-        match days.last() {
-            Some(oldest) if followed == days.len() => last = *oldest,
-            _ => return Ok(ReviewDays { of_today, in_a_row }),
+        let mut asked = Requests::default();
+        if of_today.is_none() {
+            asked.add("count", EVENTS, REVIEW_DAYS, &[&on(today)]);
+        }
+        while let Some(before) = oldest.yesterday().ok().filter(|_| asked.len() < DAYS_PER_QUESTION) {
+            asked.add("getKey", EVENTS, REVIEW_DAYS, &[&on(before)]);
+            oldest = before;
+        }
+        let mut left = asked.len();
+        let found = reader.ask(asked).await?;
+        let mut answers = Answers::of(&found);
+        let of_today = *of_today.get_or_insert_with(|| {
+            left -= 1;
+            let of_today = answers.count();
+            in_a_row = u32::from(of_today > 0);
+            of_today
+        });
+        while left > 0 && !answers.next().is_empty() {
+            in_a_row += 1;
+            left -= 1;
+        }
+        if left > 0 || oldest.yesterday().is_err() {
+            return Ok(ReviewDays { of_today, in_a_row });
         }
     }
 }
 
-pub(crate) async fn cards(connection: &Rc<Connection>, owner: &str) -> Result<Vec<Card>, StoreError> {
-    let reader = Reader::begin(connection, &[CARDS]).await?;
-    let range = keys::starting_with([owner.into()])?;
-    rows::each(answer(reader.store(CARDS)?.get_all_with_key(&range)).await?, rows::card)
-}
-
-pub(crate) async fn due_cards(connection: &Rc<Connection>, owner: &str, date: Date) -> Result<Vec<Card>, StoreError> {
-    let due = keys::up_to([owner.into()], &rows::day(date).into())?;
-    range(connection, (CARDS, DUE), &due, rows::card).await
-}
-
-/// Counted by the browser in the index of due days; one card is read, to learn the next date.
-pub(crate) async fn card_counts(
-    connection: &Rc<Connection>,
-    owner: &str,
-    today: Date,
-) -> Result<CardCounts, StoreError> {
-    let reader = Reader::begin(connection, &[CARDS]).await?;
-    let (cards, index) = (reader.store(CARDS)?, reader.index(CARDS, DUE)?);
-    let of_owner = keys::starting_with([owner.into()])?;
-    let all = count(&answer(cards.count_with_key(&of_owner)).await?)?;
-    let active = count(&answer(index.count_with_key(&of_owner)).await?)?;
-    let until_today = keys::up_to([owner.into()], &rows::day(today).into())?;
-    let due = count(&answer(index.count_with_key(&until_today)).await?)?;
-    let end_of_today = keys::key([owner.into(), rows::day(today).into(), js_sys::Array::new().into()]);
-    let later = keys::starting_with_after([owner.into()], &end_of_today)?;
-    let next = match rows::as_row(answer(index.get(&later)).await?) {
-        Some(row) => {
-            let date = rows::card(&row)?.next_due_date;
-            let on_date = keys::starting_with([owner.into(), rows::day(date).into()])?;
-            Some((date, count(&answer(index.count_with_key(&on_date)).await?)?))
-        }
-        None => None,
-    };
-    Ok(CardCounts { active, archived: all.saturating_sub(active), due, next })
-}
-
-/// What a request for a count gave.
-fn count(found: &JsValue) -> Result<u64, StoreError> {
-    found.as_f64().map(|count| count as u64).ok_or_else(|| fault::corrupt("a count", "it is no number"))
-}
-
-pub(crate) async fn cards_by_phase(
-    connection: &Rc<Connection>,
-    owner: &str,
-    phase: Phase,
-) -> Result<Vec<Card>, StoreError> {
-    let of_phase = keys::starting_with([owner.into(), rows::phase_code(phase).into()])?;
-    range(connection, (CARDS, BY_PHASE), &of_phase, rows::card).await
+/// Counted by the browser; one card is read, to learn the next date. Each entry of the index is counted once: the index has
+/// only cards that are not archived, and takes five times as long to count as the cards themselves.
+pub(crate) async fn card_counts(connection: &Connection, owner: &str, today: Date) -> Result<CardCounts, StoreError> {
+    let reader = connection.reader(CARDS);
+    let mut asked = Requests::one("count", CARDS, "", &[&keys::of_owner(owner)]);
+    asked.add("count", CARDS, DUE, &[&keys::up_to(owner, rows::day(today))]);
+    let end_of_today = [Part::Text(owner), Part::Number(rows::day(today)), Part::End];
+    let later = keys::of_owner_after(owner, &end_of_today);
+    asked.add("count", CARDS, DUE, &[&later]);
+    asked.add("get", CARDS, DUE, &[&later]);
+    let found = reader.ask(asked).await?;
+    let mut answers = Answers::of(&found);
+    let (all, due, later) = (answers.count(), answers.count(), answers.count());
+    let active = due + later;
+    let mut counts = CardCounts { active, archived: all.saturating_sub(active), due, next: None };
+    if let Some(row) = answers.row() {
+        let date = rows::card(&row)?.next_due_date;
+        let on_date = keys::starting_with(&[Part::Text(owner), Part::Number(rows::day(date))]);
+        let found = reader.ask(Requests::one("count", CARDS, DUE, &[&on_date])).await?;
+        counts.next = Some((date, Answers::of(&found).count()));
+    }
+    Ok(counts)
 }
 
 /// Events of the cards named, by (verse, fold); ids may repeat and come in any order.
-pub(crate) async fn events_of(
-    connection: &Rc<Connection>,
-    owner: &str,
-    ids: &[VerseId],
-) -> Result<Vec<StoredEvent>, StoreError> {
-    let ids: Vec<VerseId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-    if ids.is_empty() {
-        return Ok(Vec::new());
+pub(crate) fn events_of(connection: &Connection, owner: &str, ids: &[VerseId]) -> Question<Vec<StoredEvent>> {
+    let mut asked = Requests::default();
+    for id in distinct(ids) {
+        let of_verse = keys::starting_with(&[Part::Text(owner), Part::Text(&id.to_string())]);
+        asked.add("getAll", EVENTS, "", &[&of_verse]);
     }
-    let reader = Reader::begin(connection, &[EVENTS]).await?;
-    let events = reader.store(EVENTS)?;
-    let found = each_of(&ids, |id| {
-        let range = keys::starting_with([owner.into(), id.to_string().into()]);
-        events.get_all_with_key(&range.unwrap_or(JsValue::UNDEFINED))
-    });
-    let mut all = Vec::new();
-    for of_verse in found.await? {
-        all.extend(in_order_of_the_fold(rows::each(of_verse, rows::event)?));
-    }
-    Ok(all)
+    connection.ask(EVENTS, asked, rows::events_by_answer)
 }
 
-pub(crate) async fn events_without_seq(
-    connection: &Rc<Connection>,
-    owner: &str,
-) -> Result<Vec<StoredEvent>, StoreError> {
-    let of_owner = keys::starting_with([owner.into()])?;
-    let unsent = range(connection, (EVENTS, UNSENT), &of_owner, rows::event).await?;
-    Ok(in_order_of_the_fold(unsent))
-}
-
-/// The browser compares texts by UTF-16 units, the fold by code points. Sorting what is sorted costs next to nothing.
-fn in_order_of_the_fold(mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
-    events.sort_by(|a, b| place(a).cmp(&place(b)));
-    events
-}
-
-fn place(stored: &StoredEvent) -> (i64, &str) {
-    (stored.event.occurred_at.0, stored.event.operation_id.as_str())
+pub(crate) fn events_without_seq(connection: &Connection, owner: &str) -> Question<Vec<StoredEvent>> {
+    let asked = Requests::one("getAll", EVENTS, UNSENT, &[&keys::of_owner(owner)]);
+    connection.ask(EVENTS, asked, rows::events_by_answer)
 }
 
 /// Newest first. The index gives the newest time first, but within one time the lowest operation: a time at which the
 /// limit falls is read whole.
 pub(crate) async fn review_logs(
-    connection: &Rc<Connection>,
+    connection: &Connection,
     owner: &str,
     limit: u32,
 ) -> Result<Vec<StoredEvent>, StoreError> {
     if limit == 0 {
         return Ok(Vec::new());
     }
-    let reader = Reader::begin(connection, &[EVENTS]).await?;
-    let index = reader.index(EVENTS, REVIEWS)?;
-    let range = keys::starting_with([owner.into()])?;
-    let mut logs = rows::each(answer(index.get_all_with_key_and_limit(&range, limit)).await?, rows::event)?;
+    let reader = connection.reader(EVENTS);
+    let asked = Requests::limited("getAll", EVENTS, REVIEWS, &keys::of_owner(owner), limit);
+    let found = reader.ask(asked).await?;
+    let mut logs = rows::events(&mut Answers::of(&found))?;
     if let Some(last) = logs.last().filter(|_| logs.len() == limit as usize) {
         let at = last.event.occurred_at;
-        let tied = keys::starting_with([owner.into(), (-(at.0 as f64)).into()])?;
+        let tied = keys::starting_with(&[Part::Text(owner), Part::Number(at.0.saturating_neg())]);
+        let found = reader.ask(Requests::one("getAll", EVENTS, REVIEWS, &[&tied])).await?;
         logs.retain(|stored| stored.event.occurred_at != at);
-        logs.extend(rows::each(answer(index.get_all_with_key(&tied)).await?, rows::event)?);
+        logs.append(&mut rows::events(&mut Answers::of(&found))?);
     }
-    logs.sort_by(|a, b| place(b).cmp(&place(a)));
+    sort_for_the_fold(&mut logs);
+    logs.reverse();
     logs.truncate(limit as usize);
     Ok(logs)
 }
 
-pub(crate) async fn profile(connection: &Rc<Connection>, owner: &str) -> Result<Profile, StoreError> {
-    let found = one(connection, PROFILES, &owner.into()).await?;
-    if found.is_undefined() { Ok(Profile::default()) } else { rows::from_text(&found, "profile") }
+pub(crate) fn profile(connection: &Connection, owner: &str) -> Question<Profile> {
+    connection.ask(PROFILES, Requests::one("get", PROFILES, "", &[&keys::text(owner)]), |mut answers| {
+        answers.row().map_or_else(|| Ok(Profile::default()), |row| rows::body(&row, "profile"))
+    })
 }
 
-pub(crate) async fn meta(connection: &Rc<Connection>, key: &str) -> Result<Option<String>, StoreError> {
-    Ok(one(connection, META, &key.into()).await?.as_string())
-}
-
-fn of(owner: &str, id: VerseId) -> JsValue {
-    keys::key([owner.into(), id.to_string().into()])
+pub(crate) fn meta(connection: &Connection, key: &str) -> Question<Option<String>> {
+    let asked = Requests::one("get", META, "", &[&keys::text(key)]);
+    connection.ask(META, asked, |mut answers| Ok(answers.row().map(|row| plain(row.body))))
 }

@@ -4,17 +4,17 @@ use batchsync::{JournalEntry, OperationStatus, QueuePosition, QueuedMeta};
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use verses_core::{Card, CardEvent, CardEventKind, Phase, Verse};
+use verses_core::{Card, CardEvent, CardEventKind, Operation, Phase, Verse};
 use verses_store::{PAYLOAD_VERSION, QueuedOperation, StoreError, StoredEvent};
-use wasm_bindgen::{JsCast, JsValue};
 
-use crate::fault::{self, corrupt};
-use crate::js::Row;
+use crate::events::sort_for_the_fold;
+use crate::fault::{backend, corrupt};
+use crate::text::{Answers, Row, Rows, number, plain, push_number, quote};
 
 /// Waiting rows have one of the first two.
-pub(crate) const PENDING: u32 = 0;
-pub(crate) const PROCESSING: u32 = 1;
-pub(crate) const FAILED: u32 = 2;
+pub(crate) const PENDING: i64 = 0;
+pub(crate) const PROCESSING: i64 = 1;
+pub(crate) const FAILED: i64 = 2;
 
 /// The largest number up to which JavaScript counts without gaps.
 const MAX_EXACT: u64 = (1 << 53) - 1;
@@ -59,6 +59,15 @@ impl Counts {
     }
 }
 
+/// The counts of one owner among those of all, who are few.
+pub(crate) fn counts_of<'a>(all: &'a mut Vec<(String, Counts)>, owner: &str) -> &'a mut Counts {
+    let place = all.iter().position(|(known, _)| known == owner).unwrap_or_else(|| {
+        all.push((owner.to_owned(), Counts::default()));
+        all.len() - 1
+    });
+    &mut all[place].1
+}
+
 /// What the queue's `body` holds. The owner is in the row's own property: it can change without the rest.
 #[derive(Serialize, Deserialize)]
 struct QueueBody<M> {
@@ -66,69 +75,106 @@ struct QueueBody<M> {
     local_ref: String,
 }
 
+/// What a payload's `body` holds. Read as the wire's types read it, around which there is more: an operation is much code,
+/// and so there is only one of it.
+#[derive(Deserialize)]
+struct PayloadBody {
+    #[serde(flatten)]
+    operation: Operation,
+}
+
 /// Writing JSON of our own types fails for none of their values; if it ever did, the commit fails and nothing is written.
 pub(crate) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Backend(format!("no JSON: {error}")))
+    serde_json::to_string(value).map_err(|error| backend(&["no JSON: ", &error.to_string()].concat()))
 }
 
-/// Reads JSON that was kept without a row around it.
-pub(crate) fn from_text<T: DeserializeOwned>(value: &JsValue, what: &str) -> Result<T, StoreError> {
-    let text = value.as_string().ok_or_else(|| corrupt(what, "it is no text"))?;
+/// The counters, or those of a new database.
+pub(crate) fn state(answers: &mut Answers<'_>) -> Result<State, StoreError> {
+    answers.row().map_or_else(|| Ok(State::default()), |row| body(&row, "state"))
+}
+
+/// Reads what a row's `body` holds; `what` names it.
+pub(crate) fn body<T: DeserializeOwned>(row: &Row<'_>, what: &str) -> Result<T, StoreError> {
     // From bytes, as everywhere: reading text as well would be all of serde's code a second time.
-    serde_json::from_slice(text.as_bytes()).map_err(|error| corrupt(what, error))
+    serde_json::from_slice(row.body.as_bytes()).map_err(|error| unreadable(row, what, &error))
 }
 
-fn body<T: DeserializeOwned>(row: &Row, what: &str) -> Result<T, StoreError> {
-    let text = row.body().ok_or_else(|| corrupt(what, "it has no body"))?;
-    serde_json::from_slice(text.as_bytes())
-        .map_err(|error| corrupt(format!("{what} {}", row.id().unwrap_or_default()), error))
-}
-
-/// The row a value is.
-pub(crate) fn as_row(value: JsValue) -> Option<Row> {
-    value.is_object().then(|| value.unchecked_into())
-}
-
-fn new_row(owner: &str, id: &str, body: &impl Serialize) -> Result<Row, StoreError> {
-    let row = Row::empty();
-    row.set_owner(owner);
-    row.set_id(id);
-    row.set_body(&json(body)?);
-    Ok(row)
-}
-
-pub(crate) fn verse_row(owner: &str, verse: &Verse) -> Result<Row, StoreError> {
-    let row = new_row(owner, &verse.id.to_string(), verse)?;
-    row.set_created(verse.created_at.0 as f64);
-    if !verse.is_verified {
-        row.set_unverified(verse.created_at.0 as f64);
+#[inline(never)]
+fn unreadable(row: &Row<'_>, what: &str, error: &serde_json::Error) -> StoreError {
+    if row.body.is_empty() {
+        return corrupt(what, "it has no body");
     }
-    Ok(row)
+    let between = if row.id.is_empty() { "" } else { " " };
+    corrupt(&[what, between, row.id].concat(), &error.to_string())
 }
 
-pub(crate) fn verse(row: &Row) -> Result<Verse, StoreError> {
+/// A row as JSON, made property by property. Names are short because every row carries them. A property that is absent
+/// keeps the row out of the indexes that name it.
+struct NewRow(String);
+
+impl NewRow {
+    fn of(owner: &str, id: &str, body: &str) -> Self {
+        let mut row = Self("{\"owner\":".to_owned());
+        quote(&mut row.0, owner);
+        row.text("id", id);
+        row.text("body", body);
+        row
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        quote(&mut self.0, text);
+    }
+
+    fn number(&mut self, name: &str, number: i64) {
+        self.name(name);
+        push_number(&mut self.0, number);
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push_str(",\"");
+        self.0.push_str(name);
+        self.0.push_str("\":");
+    }
+
+    fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+}
+
+pub(crate) fn verse_row(owner: &str, verse: &Verse) -> Result<String, StoreError> {
+    let mut row = NewRow::of(owner, &verse.id.to_string(), &json(verse)?);
+    row.number("created", verse.created_at.0);
+    if !verse.is_verified {
+        row.number("unverified", verse.created_at.0);
+    }
+    Ok(row.end())
+}
+
+pub(crate) fn verse(row: &Row<'_>) -> Result<Verse, StoreError> {
     body(row, "verse")
 }
 
-pub(crate) fn card_row(owner: &str, card: &Card) -> Result<Row, StoreError> {
-    let row = new_row(owner, &card.verse_id.to_string(), card)?;
+pub(crate) fn card_row(owner: &str, card: &Card) -> Result<String, StoreError> {
+    let mut row = NewRow::of(owner, &card.verse_id.to_string(), &json(card)?);
     if !card.archived {
-        row.set_due(day(card.next_due_date));
-        row.set_phase(phase_code(card.current_phase));
+        row.number("due", day(card.next_due_date));
+        row.number("phase", phase_code(card.current_phase));
     }
-    Ok(row)
+    Ok(row.end())
 }
 
-pub(crate) fn card(row: &Row) -> Result<Card, StoreError> {
+pub(crate) fn card(row: &Row<'_>) -> Result<Card, StoreError> {
     body(row, "card")
 }
 
 /// Rises with the date, for every year that a date can have.
-pub(crate) fn day(date: Date) -> f64 {
-    f64::from(i32::from(date.year()) * 10_000 + i32::from(date.month()) * 100 + i32::from(date.day()))
+pub(crate) fn day(date: Date) -> i64 {
+    i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day())
 }
 
-pub(crate) fn phase_code(phase: Phase) -> u32 {
+pub(crate) fn phase_code(phase: Phase) -> i64 {
     match phase {
         Phase::Daily => 0,
         Phase::Weekly => 1,
@@ -137,30 +183,51 @@ pub(crate) fn phase_code(phase: Phase) -> u32 {
     }
 }
 
-pub(crate) fn event_row(owner: &str, event: &CardEvent, seq: Option<u64>) -> Result<Row, StoreError> {
-    let row = new_row(owner, event.operation_id.as_str(), event)?;
-    row.set_verse(&event.verse_id.to_string());
-    let at = event.occurred_at.0 as f64;
-    row.set_at(at);
+/// Whether it is found by its time and day.
+pub(crate) fn is_review(event: &CardEvent) -> bool {
+    matches!(event.kind, CardEventKind::Reviewed { .. })
+}
+
+pub(crate) fn event_row(owner: &str, event: &CardEvent, seq: Option<u64>) -> Result<String, StoreError> {
+    event_row_with(&json(event)?, owner, event, seq)
+}
+
+/// An event whose body is there already: it stays as whoever wrote it wrote it.
+pub(crate) fn event_row_with(
+    body: &str,
+    owner: &str,
+    event: &CardEvent,
+    seq: Option<u64>,
+) -> Result<String, StoreError> {
+    let mut row = NewRow::of(owner, event.operation_id.as_str(), body);
+    row.text("verse", &event.verse_id.to_string());
+    let at = event.occurred_at.0;
+    row.number("at", at);
     match seq {
         Some(seq) if seq > MAX_EXACT => {
-            return Err(StoreError::Backend(format!("no server counts to {seq}: its answer is not taken over")));
+            let said = ["no server counts to ", &seq.to_string(), ": its answer is not taken over"];
+            return Err(backend(&said.concat()));
         }
-        Some(seq) => row.set_seq(Some(seq as f64)),
-        None => row.set_unsent(Some(at)),
+        Some(seq) => row.number("seq", seq as i64),
+        None => row.number("unsent", at),
     }
-    if matches!(event.kind, CardEventKind::Reviewed { .. }) {
-        row.set_review(-at);
-        row.set_day(day(event.local_date));
+    if is_review(event) {
+        row.number("review", at.saturating_neg());
+        row.number("day", day(event.local_date));
     }
-    Ok(row)
+    Ok(row.end())
 }
 
-pub(crate) fn event(row: &Row) -> Result<StoredEvent, StoreError> {
-    Ok(StoredEvent { event: body(row, "event")?, seq: row.seq().map(|seq| seq as u64) })
+pub(crate) fn event(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
+    Ok(StoredEvent { event: body(row, "event")?, seq: seq(row) })
 }
 
-pub(crate) fn status_code(status: &OperationStatus) -> u32 {
+/// An event's place in the server's history.
+pub(crate) fn seq(row: &Row<'_>) -> Option<u64> {
+    number(row.seq)
+}
+
+fn status_code(status: &OperationStatus) -> i64 {
     match status {
         OperationStatus::Pending => PENDING,
         OperationStatus::Processing { .. } => PROCESSING,
@@ -168,74 +235,119 @@ pub(crate) fn status_code(status: &OperationStatus) -> u32 {
     }
 }
 
-pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> Result<Row, StoreError> {
+pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> Result<String, StoreError> {
     let body = QueueBody { meta, local_ref: local_ref.to_owned() };
-    let row = new_row(&meta.user_id, &meta.id, &body)?;
-    row.set_position(meta.position as f64);
-    row.set_status(status_code(&meta.status));
-    row.set_entity(&meta.entity);
-    Ok(row)
+    Ok(queue_row_with(&json(&body)?, meta))
+}
+
+/// A row of the queue whose body is there already: it stays as whoever wrote it wrote it.
+pub(crate) fn queue_row_with(body: &str, meta: &QueuedMeta) -> String {
+    let mut row = NewRow::of(&meta.user_id, &meta.id, body);
+    row.number("position", meta.position);
+    row.number("status", status_code(&meta.status));
+    row.text("entity", &meta.entity);
+    row.end()
 }
 
 /// A row of the queue with its `local_ref`.
-pub(crate) fn queued(row: &Row) -> Result<(QueuedMeta, String), StoreError> {
+pub(crate) fn queued(row: &Row<'_>) -> Result<(QueuedMeta, String), StoreError> {
     let QueueBody::<QueuedMeta> { mut meta, local_ref } = body(row, "operation")?;
-    meta.user_id = row.owner().ok_or_else(|| corrupt(format!("operation {}", meta.id), "it has no owner"))?;
+    meta.user_id = plain(row.owner);
     Ok((meta, local_ref))
 }
 
-pub(crate) fn payload_row(id: &str, version: u32, data: &str) -> Row {
-    let row = Row::empty();
-    row.set_id(id);
-    row.set_version(Some(version));
-    row.set_body(data);
-    row
+/// A row of the queue without its `local_ref`.
+pub(crate) fn queued_meta(row: &Row<'_>) -> Result<QueuedMeta, StoreError> {
+    Ok(queued(row)?.0)
 }
 
-/// A row of the queue with its payload.
-pub(crate) fn operation(row: &Row, payload: Option<&Row>) -> Result<QueuedOperation, StoreError> {
+pub(crate) fn payload_row(id: &str, version: u32, data: &str) -> String {
+    let mut row = String::from("{\"id\":");
+    quote(&mut row, id);
+    let mut row = NewRow(row);
+    row.number("version", i64::from(version));
+    row.text("body", data);
+    row.end()
+}
+
+/// The version of a payload.
+pub(crate) fn version(row: &Row<'_>) -> Result<u32, StoreError> {
+    let version = number(row.version).and_then(|version| u32::try_from(version).ok());
+    version.ok_or_else(|| corrupt(&["operation ", row.id].concat(), "its payload is missing"))
+}
+
+/// A row of the queue with its payload, or a row without anything if that is missing.
+pub(crate) fn operation(row: &Row<'_>, payload: &Row<'_>) -> Result<QueuedOperation, StoreError> {
     let (meta, local_ref) = queued(row)?;
-    let missing = || corrupt(format!("operation {}", meta.id), "its payload is missing");
-    let payload = payload.ok_or_else(missing)?;
-    let payload_version = payload.version().ok_or_else(missing)? as u32;
-    let data = payload.body().ok_or_else(missing)?;
+    let payload_version = version(&Row { id: row.id, ..*payload })?;
     // Version 1 is the only one so far; an older one would be turned into the present shape here.
-    match serde_json::from_slice(data.as_bytes()) {
-        Ok(data) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
+    match body(payload, "payload of operation") {
+        Ok(PayloadBody { operation: data }) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
         Err(_) if payload_version > PAYLOAD_VERSION => {
             Err(StoreError::NewerPayload { id: meta.id, found: payload_version, known: PAYLOAD_VERSION })
         }
-        Err(error) => Err(corrupt(format!("payload of operation {}", meta.id), error)),
+        Err(error) => Err(error),
     }
 }
 
-pub(crate) fn counts_row(owner: &str, counts: &Counts) -> Result<Row, StoreError> {
-    let row = Row::empty();
-    row.set_owner(owner);
-    row.set_body(&json(counts)?);
-    Ok(row)
+pub(crate) fn counts_row(owner: &str, counts: &Counts) -> Result<String, StoreError> {
+    let mut row = String::from("{\"owner\":");
+    quote(&mut row, owner);
+    let mut row = NewRow(row);
+    row.text("body", &json(counts)?);
+    Ok(row.end())
 }
 
-pub(crate) fn counts(row: &Row) -> Result<(String, Counts), StoreError> {
-    let owner = row.owner().ok_or_else(|| corrupt("counts of the queue", "they have no owner"))?;
-    Ok((owner, body(row, "counts of the queue")?))
+pub(crate) fn counts(row: &Row<'_>) -> Result<(String, Counts), StoreError> {
+    Ok((plain(row.owner), body(row, "counts of the queue")?))
 }
 
 /// `number` rises with every entry; the key falls, so that the newest entry comes first.
-pub(crate) fn journal_row(number: u32, entry: &JournalEntry) -> Result<Row, StoreError> {
-    let row = new_row(&entry.user_id, &entry.operation_id, entry)?;
-    row.set_position(-f64::from(number));
-    Ok(row)
+pub(crate) fn journal_row(number: u32, entry: &JournalEntry) -> Result<String, StoreError> {
+    let mut row = NewRow::of(&entry.user_id, &entry.operation_id, &json(entry)?);
+    row.number("position", -i64::from(number));
+    Ok(row.end())
 }
 
-pub(crate) fn journal_entry(row: &Row) -> Result<JournalEntry, StoreError> {
+pub(crate) fn journal_entry(row: &Row<'_>) -> Result<JournalEntry, StoreError> {
     let mut entry: JournalEntry = body(row, "journal of operation")?;
-    entry.user_id = row.owner().ok_or_else(|| corrupt("an entry of the journal", "it has no owner"))?;
+    entry.user_id = plain(row.owner);
     Ok(entry)
 }
 
-/// Values of the array that `getAll` gave.
-pub(crate) fn each<T>(found: JsValue, row: impl Fn(&Row) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
-    let found: js_sys::Array = found.dyn_into().map_err(|other| fault::from_js(&other))?;
-    found.iter().map(|value| row(&value.unchecked_into())).collect()
+/// Each of these rows.
+pub(crate) fn each<T>(rows: Rows<'_>, read: fn(&Row<'_>) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
+    let mut all = Vec::new();
+    for row in rows {
+        all.push(read(&row)?);
+    }
+    Ok(all)
+}
+
+pub(crate) fn verses(answers: Answers<'_>) -> Result<Vec<Verse>, StoreError> {
+    each(answers.all_rows(), verse)
+}
+
+pub(crate) fn cards(answers: Answers<'_>) -> Result<Vec<Card>, StoreError> {
+    each(answers.all_rows(), card)
+}
+
+/// Each answer's events in the order of the fold.
+pub(crate) fn events_by_answer(mut answers: Answers<'_>) -> Result<Vec<StoredEvent>, StoreError> {
+    let mut all = Vec::new();
+    while !answers.is_over() {
+        let mut of_answer = events(&mut answers)?;
+        sort_for_the_fold(&mut of_answer);
+        all.append(&mut of_answer);
+    }
+    Ok(all)
+}
+
+/// The next answer's events, in its order.
+pub(crate) fn events(answers: &mut Answers<'_>) -> Result<Vec<StoredEvent>, StoreError> {
+    each(answers.rows(), event)
+}
+
+pub(crate) fn queued_metas(answers: Answers<'_>) -> Result<Vec<QueuedMeta>, StoreError> {
+    each(answers.all_rows(), queued_meta)
 }

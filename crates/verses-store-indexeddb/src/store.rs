@@ -1,5 +1,6 @@
 //! `IndexedDbStore`: the handle, and who is told of commits. The requests are in `read`, `read_queue` and `write`.
 
+use std::future::Future;
 use std::rc::Rc;
 
 use batchsync::{JournalEntry, OperationId as QueueId, QueuePosition, QueuedMeta};
@@ -11,7 +12,7 @@ use verses_store::{
 };
 
 use crate::connect::Connection;
-use crate::listeners::{Channel, Listeners};
+use crate::listeners::Listeners;
 use crate::{read, read_queue, write};
 
 /// The database of the application, where nothing asks for another one.
@@ -28,9 +29,8 @@ pub struct IndexedDbStore {
 }
 
 struct Inner {
-    connection: Rc<Connection>,
+    connection: Connection,
     listeners: Listeners,
-    channel: Option<Channel>,
 }
 
 impl std::fmt::Debug for IndexedDbStore {
@@ -50,11 +50,10 @@ impl IndexedDbStore {
     /// within five seconds (trying again helps once it is closed), [`StoreError::Full`] without room,
     /// [`StoreError::Backend`] if the browser has no IndexedDB for this page or cannot open it.
     pub async fn open(name: &str) -> Result<Self, StoreError> {
-        let connection = Connection::new(name);
-        connection.open().await?;
         let listeners = Listeners::default();
-        let channel = Channel::open(name, &listeners);
-        Ok(Self { inner: Rc::new(Inner { connection, listeners, channel }) })
+        let connection = Connection::new(name, &listeners);
+        connection.open().await?;
+        Ok(Self { inner: Rc::new(Inner { connection, listeners }) })
     }
 
     /// The name of the database.
@@ -63,22 +62,20 @@ impl IndexedDbStore {
         self.inner.connection.name()
     }
 
-    fn connection(&self) -> &Rc<Connection> {
+    fn connection(&self) -> &Connection {
         &self.inner.connection
     }
 
     /// Listeners are told before the caller: whoever waits for the commit finds them told.
     fn tell(&self, revision: Revision) {
-        if let Some(channel) = &self.inner.channel {
-            channel.tell(revision);
-        }
+        self.inner.connection.tell(revision);
         self.inner.listeners.tell(revision);
     }
 }
 
 impl LocalStore for IndexedDbStore {
-    async fn revision(&self) -> Result<Revision, StoreError> {
-        read::revision(self.connection()).await
+    fn revision(&self) -> impl Future<Output = Result<Revision, StoreError>> {
+        read::revision(self.connection())
     }
 
     async fn commit(&self, base: Option<Revision>, changes: Vec<StoreChange>) -> Result<Committed, StoreError> {
@@ -90,20 +87,20 @@ impl LocalStore for IndexedDbStore {
         Ok(committed)
     }
 
-    async fn verse(&self, owner: &str, id: VerseId) -> Result<Option<Verse>, StoreError> {
-        read::verse(self.connection(), owner, id).await
+    fn verse(&self, owner: &str, id: VerseId) -> impl Future<Output = Result<Option<Verse>, StoreError>> {
+        read::verse(self.connection(), owner, id)
     }
 
-    async fn verses(&self, owner: &str) -> Result<Vec<Verse>, StoreError> {
-        read::verses(self.connection(), owner).await
+    fn verses(&self, owner: &str) -> impl Future<Output = Result<Vec<Verse>, StoreError>> {
+        read::verses(self.connection(), owner)
     }
 
-    async fn verses_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<Verse>, StoreError> {
-        read::verses_of(self.connection(), owner, ids).await
+    fn verses_of(&self, owner: &str, ids: &[VerseId]) -> impl Future<Output = Result<Vec<Verse>, StoreError>> {
+        read::verses_of(self.connection(), owner, ids)
     }
 
-    async fn unverified_verses(&self, owner: &str, limit: u32) -> Result<Vec<Verse>, StoreError> {
-        read::unverified_verses(self.connection(), owner, limit).await
+    fn unverified_verses(&self, owner: &str, limit: u32) -> impl Future<Output = Result<Vec<Verse>, StoreError>> {
+        read::unverified_verses(self.connection(), owner, limit)
     }
 
     async fn mark_verses_verified(&self, owner: &str, ids: &[VerseId], now: UnixMillis) -> Result<u64, StoreError> {
@@ -114,84 +111,97 @@ impl LocalStore for IndexedDbStore {
         Ok(changed)
     }
 
-    async fn card(&self, owner: &str, id: VerseId) -> Result<Option<Card>, StoreError> {
-        read::card(self.connection(), owner, id).await
+    fn card(&self, owner: &str, id: VerseId) -> impl Future<Output = Result<Option<Card>, StoreError>> {
+        read::card(self.connection(), owner, id)
     }
 
-    async fn cards_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<Card>, StoreError> {
-        read::cards_of(self.connection(), owner, ids).await
+    fn cards_of(&self, owner: &str, ids: &[VerseId]) -> impl Future<Output = Result<Vec<Card>, StoreError>> {
+        read::cards_of(self.connection(), owner, ids)
     }
 
-    async fn review_days(&self, owner: &str, today: Date) -> Result<ReviewDays, StoreError> {
-        read::review_days(self.connection(), owner, today).await
+    fn review_days(&self, owner: &str, today: Date) -> impl Future<Output = Result<ReviewDays, StoreError>> {
+        read::review_days(self.connection(), owner, today)
     }
 
-    async fn cards(&self, owner: &str) -> Result<Vec<Card>, StoreError> {
-        read::cards(self.connection(), owner).await
+    fn cards(&self, owner: &str) -> impl Future<Output = Result<Vec<Card>, StoreError>> {
+        read::cards(self.connection(), owner)
     }
 
-    async fn due_cards(&self, owner: &str, date: Date) -> Result<Vec<Card>, StoreError> {
-        read::due_cards(self.connection(), owner, date).await
+    fn due_cards(&self, owner: &str, date: Date) -> impl Future<Output = Result<Vec<Card>, StoreError>> {
+        read::due_cards(self.connection(), owner, date)
     }
 
-    async fn card_counts(&self, owner: &str, today: Date) -> Result<CardCounts, StoreError> {
-        read::card_counts(self.connection(), owner, today).await
+    fn card_counts(&self, owner: &str, today: Date) -> impl Future<Output = Result<CardCounts, StoreError>> {
+        read::card_counts(self.connection(), owner, today)
     }
 
-    async fn cards_by_phase(&self, owner: &str, phase: Phase) -> Result<Vec<Card>, StoreError> {
-        read::cards_by_phase(self.connection(), owner, phase).await
+    fn cards_by_phase(&self, owner: &str, phase: Phase) -> impl Future<Output = Result<Vec<Card>, StoreError>> {
+        read::cards_by_phase(self.connection(), owner, phase)
     }
 
-    async fn events(&self, owner: &str, id: VerseId) -> Result<Vec<StoredEvent>, StoreError> {
-        read::events_of(self.connection(), owner, &[id]).await
+    fn events(&self, owner: &str, id: VerseId) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> {
+        read::events_of(self.connection(), owner, &[id])
     }
 
-    async fn events_of(&self, owner: &str, ids: &[VerseId]) -> Result<Vec<StoredEvent>, StoreError> {
-        read::events_of(self.connection(), owner, ids).await
+    fn events_of(&self, owner: &str, ids: &[VerseId]) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> {
+        read::events_of(self.connection(), owner, ids)
     }
 
-    async fn events_without_seq(&self, owner: &str) -> Result<Vec<StoredEvent>, StoreError> {
-        read::events_without_seq(self.connection(), owner).await
+    fn events_without_seq(&self, owner: &str) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> {
+        read::events_without_seq(self.connection(), owner)
     }
 
-    async fn review_logs(&self, owner: &str, limit: u32) -> Result<Vec<StoredEvent>, StoreError> {
-        read::review_logs(self.connection(), owner, limit).await
+    fn review_logs(&self, owner: &str, limit: u32) -> impl Future<Output = Result<Vec<StoredEvent>, StoreError>> {
+        read::review_logs(self.connection(), owner, limit)
     }
 
-    async fn profile(&self, owner: &str) -> Result<Profile, StoreError> {
-        read::profile(self.connection(), owner).await
+    fn profile(&self, owner: &str) -> impl Future<Output = Result<Profile, StoreError>> {
+        read::profile(self.connection(), owner)
     }
 
-    async fn queue_metas(&self, after: Option<QueuePosition>, limit: u32) -> Result<Vec<QueuedMeta>, StoreError> {
-        read_queue::queue_metas(self.connection(), after, limit).await
+    fn queue_metas(
+        &self,
+        after: Option<QueuePosition>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<QueuedMeta>, StoreError>> {
+        read_queue::queue_metas(self.connection(), after, limit)
     }
 
-    async fn queued(&self, ids: &[QueueId]) -> Result<Vec<QueuedOperation>, StoreError> {
-        read_queue::queued(self.connection(), ids).await
+    fn queued(&self, ids: &[QueueId]) -> impl Future<Output = Result<Vec<QueuedOperation>, StoreError>> {
+        read_queue::queued(self.connection(), ids)
     }
 
-    async fn queued_for_entity(&self, owner: &str, entity: &str) -> Result<Vec<QueuedMeta>, StoreError> {
-        read_queue::queued_for_entity(self.connection(), owner, entity).await
+    fn queued_for_entity(
+        &self,
+        owner: &str,
+        entity: &str,
+    ) -> impl Future<Output = Result<Vec<QueuedMeta>, StoreError>> {
+        read_queue::queued_for_entity(self.connection(), owner, entity)
     }
 
-    async fn queue_of(&self, owner: &str, failed_only: bool, limit: u32) -> Result<Vec<QueuedOperation>, StoreError> {
-        read_queue::queue_of(self.connection(), owner, failed_only, limit).await
+    fn queue_of(
+        &self,
+        owner: &str,
+        failed_only: bool,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<QueuedOperation>, StoreError>> {
+        read_queue::queue_of(self.connection(), owner, failed_only, limit)
     }
 
-    async fn queue_totals(&self, owner: &str) -> Result<QueueTotals, StoreError> {
-        read_queue::queue_totals(self.connection(), owner).await
+    fn queue_totals(&self, owner: &str) -> impl Future<Output = Result<QueueTotals, StoreError>> {
+        read_queue::queue_totals(self.connection(), owner)
     }
 
-    async fn queue_owners(&self) -> Result<Vec<(Owner, QueueTotals)>, StoreError> {
-        read_queue::queue_owners(self.connection()).await
+    fn queue_owners(&self) -> impl Future<Output = Result<Vec<(Owner, QueueTotals)>, StoreError>> {
+        read_queue::queue_owners(self.connection())
     }
 
-    async fn journal(&self, limit: u32) -> Result<Vec<JournalEntry>, StoreError> {
-        read_queue::journal(self.connection(), limit).await
+    fn journal(&self, limit: u32) -> impl Future<Output = Result<Vec<JournalEntry>, StoreError>> {
+        read_queue::journal(self.connection(), limit)
     }
 
-    async fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
-        read::meta(self.connection(), key).await
+    fn meta(&self, key: &str) -> impl Future<Output = Result<Option<String>, StoreError>> {
+        read::meta(self.connection(), key)
     }
 
     fn subscribe(&self, listener: Box<dyn Listener>) -> Subscription {
