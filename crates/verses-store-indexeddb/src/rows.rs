@@ -2,9 +2,8 @@
 
 use batchsync::{JournalEntry, OperationStatus, QueuePosition, QueuedMeta};
 use jiff::civil::Date;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use verses_core::{Card, CardEvent, CardEventKind, Phase, Verse};
+use verses_json::{FromJson, ToJson, json_object, json_read, json_write};
 use verses_store::{PAYLOAD_VERSION, QueuedOperation, StoreError, StoredEvent};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -20,7 +19,7 @@ pub(crate) const FAILED: u32 = 2;
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
 /// The counters of the store.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     pub(crate) revision: u64,
     /// The last position given out in the queue.
@@ -29,13 +28,17 @@ pub(crate) struct State {
     pub(crate) last_entry: u32,
 }
 
+json_object! { State { revision: "revision", last_position: "last_position", last_entry: "last_entry" } }
+
 /// Counts of one owner's queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) waiting: u64,
     pub(crate) failed: u64,
     pub(crate) bytes: u64,
 }
+
+json_object! { Counts { waiting: "waiting", failed: "failed", bytes: "bytes" } }
 
 impl Counts {
     pub(crate) fn add(&mut self, meta: &QueuedMeta) {
@@ -60,27 +63,35 @@ impl Counts {
 }
 
 /// What the queue's `body` holds. The owner is in the row's own property: it can change without the rest.
-#[derive(Serialize, Deserialize)]
-struct QueueBody<M> {
-    meta: M,
+struct QueueBody {
+    meta: QueuedMeta,
     local_ref: String,
 }
 
-/// Writing JSON of our own types fails for none of their values; if it ever did, the commit fails and nothing is written.
-pub(crate) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Backend(format!("no JSON: {error}")))
+json_read! { QueueBody { meta: "meta", local_ref: "local_ref" } }
+
+/// The same, to be written.
+struct NewQueueBody<'a> {
+    meta: &'a QueuedMeta,
+    local_ref: &'a str,
+}
+
+json_write! { NewQueueBody<'_> { meta: "meta", local_ref: "local_ref" } }
+
+/// Writing JSON of our own types fails for none of their values.
+pub(crate) fn json(value: &dyn ToJson) -> Result<String, StoreError> {
+    Ok(verses_json::to_text(value))
 }
 
 /// Reads JSON that was kept without a row around it.
-pub(crate) fn from_text<T: DeserializeOwned>(value: &JsValue, what: &str) -> Result<T, StoreError> {
+pub(crate) fn from_text<T: FromJson>(value: &JsValue, what: &str) -> Result<T, StoreError> {
     let text = value.as_string().ok_or_else(|| corrupt(what, "it is no text"))?;
-    // From bytes, as everywhere: reading text as well would be all of serde's code a second time.
-    serde_json::from_slice(text.as_bytes()).map_err(|error| corrupt(what, error))
+    verses_json::read(text.as_bytes()).map_err(|error| corrupt(what, error))
 }
 
-fn body<T: DeserializeOwned>(row: &Row, what: &str) -> Result<T, StoreError> {
+fn body<T: FromJson>(row: &Row, what: &str) -> Result<T, StoreError> {
     let text = row.body().ok_or_else(|| corrupt(what, "it has no body"))?;
-    serde_json::from_slice(text.as_bytes())
+    verses_json::read(text.as_bytes())
         .map_err(|error| corrupt(format!("{what} {}", row.id().unwrap_or_default()), error))
 }
 
@@ -89,7 +100,7 @@ pub(crate) fn as_row(value: JsValue) -> Option<Row> {
     value.is_object().then(|| value.unchecked_into())
 }
 
-fn new_row(owner: &str, id: &str, body: &impl Serialize) -> Result<Row, StoreError> {
+fn new_row(owner: &str, id: &str, body: &dyn ToJson) -> Result<Row, StoreError> {
     let row = Row::empty();
     row.set_owner(owner);
     row.set_id(id);
@@ -169,7 +180,7 @@ pub(crate) fn status_code(status: &OperationStatus) -> u32 {
 }
 
 pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> Result<Row, StoreError> {
-    let body = QueueBody { meta, local_ref: local_ref.to_owned() };
+    let body = NewQueueBody { meta, local_ref };
     let row = new_row(&meta.user_id, &meta.id, &body)?;
     row.set_position(meta.position as f64);
     row.set_status(status_code(&meta.status));
@@ -179,7 +190,7 @@ pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> Result<Row, Store
 
 /// A row of the queue with its `local_ref`.
 pub(crate) fn queued(row: &Row) -> Result<(QueuedMeta, String), StoreError> {
-    let QueueBody::<QueuedMeta> { mut meta, local_ref } = body(row, "operation")?;
+    let QueueBody { mut meta, local_ref } = body(row, "operation")?;
     meta.user_id = row.owner().ok_or_else(|| corrupt(format!("operation {}", meta.id), "it has no owner"))?;
     Ok((meta, local_ref))
 }
@@ -200,7 +211,7 @@ pub(crate) fn operation(row: &Row, payload: Option<&Row>) -> Result<QueuedOperat
     let payload_version = payload.version().ok_or_else(missing)? as u32;
     let data = payload.body().ok_or_else(missing)?;
     // Version 1 is the only one so far; an older one would be turned into the present shape here.
-    match serde_json::from_slice(data.as_bytes()) {
+    match verses_json::read(data.as_bytes()) {
         Ok(data) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
         Err(_) if payload_version > PAYLOAD_VERSION => {
             Err(StoreError::NewerPayload { id: meta.id, found: payload_version, known: PAYLOAD_VERSION })

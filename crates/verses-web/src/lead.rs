@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batchsync::NetworkHint;
-use serde::{Deserialize, Serialize};
 use verses_client::{
     ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport,
 };
 use verses_core::VerseId;
+use verses_json::{FromJson, JsonError, Value, field, field_or, json_write};
 use verses_store::{LocalStore, StoreChange};
 
 use crate::app::App;
@@ -26,8 +26,7 @@ const REST_MS: u64 = 10 * 60_000;
 const FAULT_REST_MS: u64 = 5_000;
 
 /// What happened outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(tag = "hint", rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
     /// There is a network again.
     Online,
@@ -40,22 +39,41 @@ pub enum Hint {
     /// The server has something new.
     Poke,
     /// The browser says what kind of network it is.
-    #[serde(rename_all = "camelCase")]
     Network {
         /// Round trip, milliseconds.
         rtt_ms: Option<u64>,
         /// Bits a second.
         bandwidth_bps: Option<u64>,
         /// Whether the user asks to spare data.
-        #[serde(default)]
         save_data: bool,
     },
     /// Somebody wrote to the store: look at it.
     Changed,
 }
 
+impl FromJson for Hint {
+    fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
+        let object = value.object()?;
+        let name: String = field(object, "hint")?;
+        Ok(match name.as_str() {
+            "online" => Self::Online,
+            "offline" => Self::Offline,
+            "foreground" => Self::Foreground,
+            "syncNow" => Self::SyncNow,
+            "poke" => Self::Poke,
+            "network" => Self::Network {
+                rtt_ms: field(object, "rttMs")?,
+                bandwidth_bps: field(object, "bandwidthBps")?,
+                save_data: field_or(object, "saveData", false)?,
+            },
+            "changed" => Self::Changed,
+            _ => return Err(JsonError::expected("a known hint").within("hint")),
+        })
+    }
+}
+
 /// What one run of syncing did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunReport {
     /// Operations applied.
     pub successful: u64,
@@ -64,6 +82,8 @@ pub struct RunReport {
     /// Whether nothing that could be sent is left.
     pub done: bool,
 }
+
+json_write! { RunReport { successful: "successful", failed: "failed", done: "done" } }
 
 pub(crate) fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
     board.lock().unwrap_or_else(PoisonError::into_inner)

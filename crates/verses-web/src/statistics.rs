@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use jiff::{Span, ToSpan};
-use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
 use verses_core::{Card, CardEventKind, Phase, VerseId, date_from_text, fold_step};
+use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, StoredEvent};
 
 use crate::app::App;
-use crate::wire::{DateText, EngineError};
+use crate::wire::EngineError;
 
 /// Days foretold.
 const FORECAST_DAYS: i32 = 14;
@@ -18,14 +18,15 @@ const FORECAST_DAYS: i32 = 14;
 const WEEKS: i32 = 12;
 
 /// Arguments of `statistics`: the first date of the calendar.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Since {
     from: String,
 }
 
+json_read! { Since { from: "from" } }
+
 /// Progress over time.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Statistics {
     calendar: Vec<Day>,
     phases: Phases,
@@ -36,15 +37,27 @@ pub(crate) struct Statistics {
     best_day_streak: u32,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+json_write! { Statistics {
+    calendar: "calendar",
+    phases: "phases",
+    forecast: "forecast",
+    history: "history",
+    reviews: "reviews",
+    successful: "successful",
+    best_day_streak: "bestDayStreak",
+} }
+
+#[derive(Debug, Clone, Copy)]
 struct Day {
-    date: DateText,
+    date: Date,
     reviews: u64,
     successful: u64,
 }
 
+json_write! { Day { date: "date", reviews: "reviews", successful: "successful" } }
+
 /// Cards by phase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Phases {
     daily: u64,
     weekly: u64,
@@ -52,17 +65,23 @@ struct Phases {
     monthly: u64,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { Phases { daily: "daily", weekly: "weekly", biweekly: "biweekly", monthly: "monthly" } }
+
+#[derive(Debug)]
 struct Forecast {
-    date: DateText,
+    date: Date,
     due: u64,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { Forecast { date: "date", due: "due" } }
+
+#[derive(Debug)]
 struct Week {
-    date: DateText,
+    date: Date,
     phases: Phases,
 }
+
+json_write! { Week { date: "date", phases: "phases" } }
 
 impl Phases {
     fn count(&mut self, phase: Phase) {
@@ -108,7 +127,7 @@ fn days_of(events: &[StoredEvent]) -> BTreeMap<Date, Day> {
     for stored in events {
         if let CardEventKind::Reviewed { was_successful, .. } = stored.event.kind {
             let date = stored.event.local_date;
-            let day = days.entry(date).or_insert(Day { date: DateText(date), reviews: 0, successful: 0 });
+            let day = days.entry(date).or_insert(Day { date, reviews: 0, successful: 0 });
             day.reviews += 1;
             day.successful += u64::from(was_successful);
         }
@@ -133,7 +152,7 @@ fn forecast(cards: &[Card], today: Date) -> Vec<Forecast> {
     let dates = (0..FORECAST_DAYS).filter_map(|days| today.checked_add(days.days()).ok());
     let due_on =
         |date: Date| cards.iter().filter(|card| !card.archived && card.next_due_date.max(today) == date).count() as u64;
-    dates.map(|date| Forecast { date: DateText(date), due: due_on(date) }).collect()
+    dates.map(|date| Forecast { date, due: due_on(date) }).collect()
 }
 
 /// Cards by phase at the end of each of the last weeks, oldest first. Events come by card, in the order of the fold.
@@ -153,7 +172,7 @@ fn history(events: &[StoredEvent], today: Date) -> Vec<Week> {
             }
         }
     }
-    ends.into_iter().zip(weeks).map(|(end, phases)| Week { date: DateText(end), phases }).collect()
+    ends.into_iter().zip(weeks).map(|(end, phases)| Week { date: end, phases }).collect()
 }
 
 #[cfg(test)]
