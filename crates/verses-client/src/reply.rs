@@ -1,7 +1,7 @@
 //! The server's answer to operations, as far as the client takes it: of the data of a result only what is made of it here.
 
 use verses_core::{UnixMillis, Verse};
-use verses_json::{FromJson, JsonError, Value, field, field_or, json_read};
+use verses_json::{Fields, FromJson, JsonError, Value, json_read};
 use verses_protocol::{BatchSummary, Change, CorrectedStamp, ErrorCode};
 
 /// The answer to a batch.
@@ -23,18 +23,19 @@ pub(crate) struct BatchReply {
 
 impl FromJson for BatchReply {
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
-        let object = value.object()?;
+        let mut fields = Fields::of(value);
+        let reply = Self {
+            results: fields.take("results").unwrap_or_default(),
+            changes: fields.take("changes").flatten(),
+            cursor: fields.take("cursor").flatten(),
+            has_more: fields.take("hasMore").flatten(),
+            reset: fields.take_or("reset", false).unwrap_or_default(),
+            server_time: fields.take("serverTime").unwrap_or_default(),
+        };
         // Nobody asks for these here, but an answer without them is not the server's.
-        field::<String>(object, "batchId")?;
-        field::<BatchSummary>(object, "summary")?;
-        Ok(Self {
-            results: field(object, "results")?,
-            changes: field(object, "changes")?,
-            cursor: field(object, "cursor")?,
-            has_more: field(object, "hasMore")?,
-            reset: field_or(object, "reset", false)?,
-            server_time: field(object, "serverTime")?,
-        })
+        drop(fields.take::<String>("batchId"));
+        fields.take::<BatchSummary>("summary");
+        fields.done(reply)
     }
 }
 

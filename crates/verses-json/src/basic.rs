@@ -95,12 +95,10 @@ impl ToJson for () {
 }
 
 impl<T: FromJson> FromJson for Option<T> {
+    const MAY_BE_ABSENT: bool = true;
+
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
         if matches!(value, Value::Null) { Ok(None) } else { T::from_json(value).map(Some) }
-    }
-
-    fn absent() -> Option<Self> {
-        Some(None)
     }
 }
 

@@ -8,7 +8,7 @@ use verses_core::{
     date_from_text,
 };
 
-use crate::{FromJson, JsonError, ToJson, Value, Writer, field, json_names, json_object, json_tagged};
+use crate::{Fields, FromJson, JsonError, ToJson, Value, Writer, json_names, json_object, json_tagged};
 
 impl FromJson for UnixMillis {
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
@@ -139,17 +139,19 @@ json_object! { Profile {
 
 impl FromJson for Operation {
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
-        let object = value.object()?;
-        let kind: String = field(object, "type")?;
-        Ok(match kind.as_str() {
-            "create_verse" | "create" => Self::CreateVerse(field(object, "data")?),
-            "record_review" | "review" => Self::RecordReview(field(object, "data")?),
-            "update_profile" => Self::UpdateProfile(field(object, "data")?),
-            "archive_verse" => Self::ArchiveVerse(field(object, "data")?),
-            "restore_verse" => Self::RestoreVerse(field(object, "data")?),
-            "set_phase" => Self::SetPhase(field(object, "data")?),
-            _ => return Err(JsonError::expected("a kind of operation").within("type")),
-        })
+        let mut fields = Fields::of(value);
+        let kind: Option<String> = fields.take("type");
+        let operation = match kind.as_deref() {
+            Some("create_verse" | "create") => fields.take("data").map(Self::CreateVerse),
+            Some("record_review" | "review") => fields.take("data").map(Self::RecordReview),
+            Some("update_profile") => fields.take("data").map(Self::UpdateProfile),
+            Some("archive_verse") => fields.take("data").map(Self::ArchiveVerse),
+            Some("restore_verse") => fields.take("data").map(Self::RestoreVerse),
+            Some("set_phase") => fields.take("data").map(Self::SetPhase),
+            Some(_) => return Err(JsonError::expected("a kind of operation").within("type")),
+            None => None,
+        };
+        operation.ok_or_else(|| fields.fault())
     }
 }
 

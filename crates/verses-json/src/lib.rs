@@ -23,7 +23,7 @@ mod write;
 
 pub use domain::payload;
 pub use error::JsonError;
-pub use fields::{field, field_or, pick};
+pub use fields::{Fields, pick};
 pub use parse::parse;
 pub use value::{Entry, Value};
 pub use write::Writer;
@@ -36,11 +36,8 @@ pub trait FromJson: Sized {
     /// [`JsonError`] naming the field at fault and what was expected there.
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError>;
 
-    /// What an absent field stands for; `None` if it must be there.
-    #[must_use]
-    fn absent() -> Option<Self> {
-        None
-    }
+    /// Whether a field of this type may be absent: that is then the same as `null`.
+    const MAY_BE_ABSENT: bool = false;
 }
 
 /// A type that can be written as JSON.

@@ -24,16 +24,24 @@ macro_rules! json_read {
     (<$p:ident> $type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
         impl<$p: $crate::FromJson> $crate::FromJson for $type {
             fn from_json(value: &$crate::Value<'_>) -> Result<Self, $crate::JsonError> {
-                let object = value.object()?;
-                Ok(Self { $($field: $crate::json_field!(@read value object $name $($how $(($usual))?)?)),* })
+                let mut fields = $crate::Fields::of(value);
+                $(let $field = $crate::json_field!(@read fields $name $($how $(($usual))?)?);)*
+                match ($($field,)*) {
+                    ($(Some($field),)*) => Ok(Self { $($field),* }),
+                    _ => Err(fields.fault()),
+                }
             }
         }
     };
     ($type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
         impl $crate::FromJson for $type {
             fn from_json(value: &$crate::Value<'_>) -> Result<Self, $crate::JsonError> {
-                let object = value.object()?;
-                Ok(Self { $($field: $crate::json_field!(@read value object $name $($how $(($usual))?)?)),* })
+                let mut fields = $crate::Fields::of(value);
+                $(let $field = $crate::json_field!(@read fields $name $($how $(($usual))?)?);)*
+                match ($($field,)*) {
+                    ($(Some($field),)*) => Ok(Self { $($field),* }),
+                    _ => Err(fields.fault()),
+                }
             }
         }
     };
@@ -62,20 +70,20 @@ macro_rules! json_write {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! json_field {
-    (@read $value:ident $object:ident flat) => {
-        $crate::FromJson::from_json($value)?
+    (@read $fields:ident flat) => {
+        $fields.flat()
     };
-    (@read $value:ident $object:ident $name:literal) => {
-        $crate::field($object, $name)?
+    (@read $fields:ident $name:literal) => {
+        $fields.take($name)
     };
-    (@read $value:ident $object:ident $name:literal opt) => {
-        $crate::field($object, $name)?
+    (@read $fields:ident $name:literal opt) => {
+        $fields.take($name)
     };
-    (@read $value:ident $object:ident $name:literal flag) => {
-        $crate::field_or($object, $name, false)?
+    (@read $fields:ident $name:literal flag) => {
+        $fields.take_or($name, false)
     };
-    (@read $value:ident $object:ident $name:literal or ($usual:expr)) => {
-        $crate::field_or($object, $name, $usual)?
+    (@read $fields:ident $name:literal or ($usual:expr)) => {
+        $fields.take_or($name, $usual)
     };
     (@write $out:ident ($from:expr) flat) => {
         $out.flat($from)
@@ -136,13 +144,20 @@ macro_rules! json_tagged {
     ),* $(,)? }) => {
         impl $crate::FromJson for $type {
             fn from_json(value: &$crate::Value<'_>) -> Result<Self, $crate::JsonError> {
-                let object = value.object()?;
-                let word: String = $crate::field(object, $tag)?;
+                let mut fields = $crate::Fields::of(value);
+                let Some(word) = fields.take::<String>($tag) else { return Err(fields.fault()) };
                 match word.as_str() {
-                    $($word => Ok(Self::$variant
-                        $({ $($field: $crate::json_field!(@read value object $name $($how)?)),* })?
-                        $(($crate::json_field!(@read value object $inner)))?
-                    ),)*
+                    $($word => {
+                        $($(let $field = $crate::json_field!(@read fields $name $($how)?);)*)?
+                        $(let $inner = fields.flat();)?
+                        match ($($($field,)*)? $($inner,)?) {
+                            ($($(Some($field),)*)? $(Some($inner),)?) => {
+                                Ok(Self::$variant $({ $($field),* })? $(($inner))?)
+                            }
+                            #[allow(unreachable_patterns, reason = "a variant without fields")]
+                            _ => Err(fields.fault()),
+                        }
+                    })*
                     _ => Err($crate::JsonError::expected("one of the known names").within($tag)),
                 }
             }

@@ -6,7 +6,7 @@ use verses_protocol::{
     LookupData, Problem, TextSource, UserCard,
 };
 
-use crate::{FromJson, JsonError, Value, field_or, json_names, json_object, json_write};
+use crate::{Fields, FromJson, JsonError, Value, json_names, json_object, json_write};
 
 json_names! { ErrorCode {
     MalformedRequest "malformed_request",
@@ -51,18 +51,18 @@ json_object! { Problem {
 
 impl FromJson for Limits {
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
-        let object = value.object()?;
-        let usual = Self::default();
-        Ok(Self {
-            max_operations: field_or(object, "maxOperations", usual.max_operations)?,
-            max_request_bytes: field_or(object, "maxRequestBytes", usual.max_request_bytes)?,
-            max_changes: field_or(object, "maxChanges", usual.max_changes)?,
-            operations_per_minute: field_or(object, "operationsPerMinute", usual.operations_per_minute)?,
-            oldest_protocol: field_or(object, "oldestProtocol", usual.oldest_protocol)?,
-            newest_protocol: field_or(object, "newestProtocol", usual.newest_protocol)?,
-            content_encodings: field_or(object, "contentEncodings", usual.content_encodings)?,
-            translations: field_or(object, "translations", usual.translations)?,
-        })
+        // What a server does not say is the usual.
+        let mut limits = Self::default();
+        let mut fields = Fields::of(value);
+        fields.set("maxOperations", &mut limits.max_operations);
+        fields.set("maxRequestBytes", &mut limits.max_request_bytes);
+        fields.set("maxChanges", &mut limits.max_changes);
+        fields.set("operationsPerMinute", &mut limits.operations_per_minute);
+        fields.set("oldestProtocol", &mut limits.oldest_protocol);
+        fields.set("newestProtocol", &mut limits.newest_protocol);
+        fields.set("contentEncodings", &mut limits.content_encodings);
+        fields.set("translations", &mut limits.translations);
+        fields.done(limits)
     }
 }
 

@@ -9,7 +9,7 @@ use verses_client::{
     ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport,
 };
 use verses_core::VerseId;
-use verses_json::{FromJson, JsonError, Value, field, field_or, json_write};
+use verses_json::{Fields, FromJson, JsonError, Value, json_write};
 use verses_store::{LocalStore, StoreChange};
 
 use crate::app::App;
@@ -53,22 +53,24 @@ pub enum Hint {
 
 impl FromJson for Hint {
     fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
-        let object = value.object()?;
-        let name: String = field(object, "hint")?;
-        Ok(match name.as_str() {
-            "online" => Self::Online,
-            "offline" => Self::Offline,
-            "foreground" => Self::Foreground,
-            "syncNow" => Self::SyncNow,
-            "poke" => Self::Poke,
-            "network" => Self::Network {
-                rtt_ms: field(object, "rttMs")?,
-                bandwidth_bps: field(object, "bandwidthBps")?,
-                save_data: field_or(object, "saveData", false)?,
+        let mut fields = Fields::of(value);
+        let name: Option<String> = fields.take("hint");
+        let hint = match name.as_deref() {
+            Some("online") => Self::Online,
+            Some("offline") => Self::Offline,
+            Some("foreground") => Self::Foreground,
+            Some("syncNow") => Self::SyncNow,
+            Some("poke") => Self::Poke,
+            Some("network") => Self::Network {
+                rtt_ms: fields.take("rttMs").flatten(),
+                bandwidth_bps: fields.take("bandwidthBps").flatten(),
+                save_data: fields.take_or("saveData", false).unwrap_or_default(),
             },
-            "changed" => Self::Changed,
-            _ => return Err(JsonError::expected("a known hint").within("hint")),
-        })
+            Some("changed") => Self::Changed,
+            Some(_) => return Err(JsonError::expected("a known hint").within("hint")),
+            None => return Err(fields.fault()),
+        };
+        fields.done(hint)
     }
 }
 
