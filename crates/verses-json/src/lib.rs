@@ -5,8 +5,8 @@
 //! takes its fields out of that by calls of functions which all types share. No deciding, no sending, no storing.
 //!
 //! Differences to serde, none of which a writer of these types makes use of: an array is never read as a structure, a name
-//! of a variant is never given as a number or as an object, and a number beyond the range of `f64` is refused only where
-//! it is read.
+//! of a variant is never given as a number or as an object, and a number beyond the range of `f64` is no error where nobody
+//! reads it.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -99,12 +99,12 @@ macro_rules! json_field {
     };
 }
 
-/// Reads and writes the names of an enum without fields: `json_names! { Type { Variant "name" | "other name", ... } }`. With
-/// `else Variant` behind the braces any other name reads as that one.
+/// Reads and writes the names of an enum without fields: `json_names! { Type { Variant "name", ... } }`. With `else Variant`
+/// behind the braces any other name reads as that one.
 #[macro_export]
 macro_rules! json_names {
-    ($type:ident { $($variant:ident $name:literal $(| $alias:literal)*),* $(,)? } $(else $unknown:ident)?) => {
-        $crate::json_names_read! { $type { $($variant $name $(| $alias)*),* } $(else $unknown)? }
+    ($type:ident { $($variant:ident $name:literal),* $(,)? } $(else $unknown:ident)?) => {
+        $crate::json_names_read! { $type { $($variant $name),* } $(else $unknown)? }
 
         impl $crate::ToJson for $type {
             fn to_json(&self, out: &mut $crate::Writer) {
@@ -117,11 +117,11 @@ macro_rules! json_names {
 /// Reads the names of an enum; as [`json_names!`].
 #[macro_export]
 macro_rules! json_names_read {
-    ($type:ident { $($variant:ident $name:literal $(| $alias:literal)*),* $(,)? } $(else $unknown:ident)?) => {
+    ($type:ident { $($variant:ident $name:literal),* $(,)? } $(else $unknown:ident)?) => {
         impl $crate::FromJson for $type {
             fn from_json(value: &$crate::Value<'_>) -> Result<Self, $crate::JsonError> {
-                const NAMES: &[&str] = &[$($name $(, $alias)*),*];
-                const ALL: &[$type] = &[$($type::$variant $(, $crate::json_names_read!(@same $type $variant $alias))*),*];
+                const NAMES: &[&str] = &[$($name),*];
+                const ALL: &[$type] = &[$($type::$variant),*];
                 $(if value.text().is_ok_and(|text| !NAMES.contains(&text)) {
                     return Ok(Self::$unknown);
                 })?
@@ -130,7 +130,6 @@ macro_rules! json_names_read {
             }
         }
     };
-    (@same $type:ident $variant:ident $alias:literal) => { $type::$variant };
 }
 
 /// Reads and writes an enum whose variants are objects with the variant's name among their fields:

@@ -29,18 +29,6 @@ pub enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The fields of an object.
-    ///
-    /// # Errors
-    /// [`JsonError`] for anything else.
-    #[inline(never)]
-    pub fn object(&self) -> Result<&[Entry<'a>], JsonError> {
-        match self {
-            Self::Object(entries) => Ok(entries),
-            _ => Err(JsonError::expected("an object")),
-        }
-    }
-
     /// The values of an array.
     ///
     /// # Errors

@@ -316,3 +316,20 @@ fn fault_text(class: FaultClass) -> &'static str {
         _ => "The server could not do it just now. It is tried again by itself.",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_written_as_a_number_to_a_thousandth() {
+        for (rate, text) in
+            [(0.0, "0.000"), (0.25, "0.250"), (12.3456, "12.345"), (1e9, "1000000000.000"), (-1.0, "0.000")]
+        {
+            assert_eq!(verses_json::to_text(&Rate(rate)), text);
+        }
+        for odd in [f64::NAN, f64::INFINITY] {
+            assert!(serde_json::from_str::<f64>(&verses_json::to_text(&Rate(odd))).is_ok());
+        }
+    }
+}
