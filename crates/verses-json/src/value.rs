@@ -23,7 +23,7 @@ pub enum Value<'a> {
     /// A text.
     Text(Cow<'a, str>),
     /// An array.
-    List(Vec<Value<'a>>),
+    List(Vec<Self>),
     /// An object: all its fields in their order, those of the same name too.
     Object(Vec<Entry<'a>>),
 }
