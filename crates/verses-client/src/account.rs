@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use verses_core::{CardEvent, VerseId, fold};
-use verses_json::{JsonError, ToJson, json_write};
+use verses_json::{JsonError, json_write, to_bytes};
 use verses_protocol::auth::{AUTH_PATH, RefreshGrant, SessionTokens};
 use verses_store::{GUEST, LocalStore, StoreChange, StoreError, meta_key};
 
@@ -83,13 +83,12 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 
     async fn sign_in_at(&self, path: &str, body: &Credentials<'_>) -> Result<SignedIn, ClientError> {
-        let tokens = self.auth_call(path, body).await?;
+        let tokens = self.auth_call(path, to_bytes(body)).await?;
         let session = Session::from_tokens(tokens, self.platform.now_ms());
         self.adopt(session).await
     }
 
-    async fn auth_call(&self, path: &str, body: &dyn ToJson) -> Result<SessionTokens, ClientError> {
-        let body = verses_json::to_bytes(body);
+    async fn auth_call(&self, path: &str, body: Vec<u8>) -> Result<SessionTokens, ClientError> {
         let request = Request { method: Method::Post, path: path.into(), bearer: None, body: Some(body) };
         let response = self.transport.send(request, None).await?;
         // Only these are verdicts on what was asked. A missing path or a conflict is somebody else's server, or a fault.
@@ -191,7 +190,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// As [`Self::fresh_session`].
     pub async fn refresh(&self, session: Session) -> Result<Session, ClientError> {
         let grant = RefreshGrant { refresh_token: session.refresh_token.clone() };
-        match self.auth_call(&format!("{AUTH_PATH}/token?grant_type=refresh_token"), &grant).await {
+        match self.auth_call(&format!("{AUTH_PATH}/token?grant_type=refresh_token"), to_bytes(&grant)).await {
             Ok(tokens) if tokens.user.id == session.user_id => {
                 let next = Session::from_tokens(tokens, self.platform.now_ms());
                 self.replace_session(&session, next).await
