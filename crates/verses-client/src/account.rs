@@ -2,7 +2,8 @@
 
 use litemap::LiteMap;
 use verses_core::{CardEvent, VerseId, fold, sorted};
-use verses_protocol::auth::{AUTH_PATH, Credentials, RefreshGrant, SessionTokens};
+use verses_json::{JsonError, json_write, to_bytes};
+use verses_protocol::auth::{AUTH_PATH, RefreshGrant, SessionTokens};
 use verses_store::{GUEST, LocalStore, StoreChange, StoreError, meta_key};
 
 use crate::answer;
@@ -14,6 +15,14 @@ use crate::transport::{Method, Request, Transport};
 
 /// How often adoption is decided anew when another process writes meanwhile.
 const MAX_TRIES: u32 = 50;
+
+/// Body of signing up and in. Without e-mail and password an anonymous user is made.
+struct Credentials<'a> {
+    email: Option<&'a str>,
+    password: Option<&'a str>,
+}
+
+json_write! { Credentials<'_> { email: "email" opt, password: "password" opt } }
 
 /// What signing in did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +51,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// [`ClientError::Store`], or [`ClientError::Unreadable`] for a damaged value.
     pub async fn session(&self) -> Result<Option<Session>, ClientError> {
         let Some(text) = self.store.meta(meta_key::SESSION).await? else { return Ok(None) };
-        let unreadable =
-            |e: serde_json::Error| ClientError::Unreadable { what: "the session".into(), reason: e.to_string() };
-        serde_json::from_slice(text.as_bytes()).map(Some).map_err(unreadable)
+        let unreadable = |e: JsonError| ClientError::Unreadable { what: "the session".into(), reason: e.to_string() };
+        verses_json::read(text.as_bytes()).map(Some).map_err(unreadable)
     }
 
     /// Owner of what is done on this device now: the signed-in user, else the guest.
@@ -60,7 +68,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// [`ClientError::Refused`] with the server's reason; errors of network and store.
     pub async fn sign_up(&self, email: Option<&str>, password: Option<&str>) -> Result<SignedIn, ClientError> {
-        let body = Credentials { email: email.map(Into::into), password: password.map(Into::into), data: None };
+        let body = Credentials { email, password };
         self.sign_in_at(&format!("{AUTH_PATH}/signup"), &body).await
     }
 
@@ -69,19 +77,17 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// As [`Self::sign_up`].
     pub async fn sign_in(&self, email: &str, password: &str) -> Result<SignedIn, ClientError> {
-        let body = Credentials { email: Some(email.into()), password: Some(password.into()), data: None };
+        let body = Credentials { email: Some(email), password: Some(password) };
         self.sign_in_at(&format!("{AUTH_PATH}/token?grant_type=password"), &body).await
     }
 
-    async fn sign_in_at(&self, path: &str, body: &Credentials) -> Result<SignedIn, ClientError> {
-        let tokens = self.auth_call(path, body).await?;
+    async fn sign_in_at(&self, path: &str, body: &Credentials<'_>) -> Result<SignedIn, ClientError> {
+        let tokens = self.auth_call(path, to_bytes(body)).await?;
         let session = Session::from_tokens(tokens, self.platform.now_ms());
         self.adopt(session).await
     }
 
-    async fn auth_call<B: serde::Serialize>(&self, path: &str, body: &B) -> Result<SessionTokens, ClientError> {
-        let body = serde_json::to_vec(body)
-            .map_err(|e| ClientError::Unreadable { what: "the request".into(), reason: e.to_string() })?;
+    async fn auth_call(&self, path: &str, body: Vec<u8>) -> Result<SessionTokens, ClientError> {
         let request = Request { method: Method::Post, path: path.into(), bearer: None, body: Some(body) };
         let response = self.transport.send(request, None).await?;
         // Only these are verdicts on what was asked. A missing path or a conflict is somebody else's server, or a fault.
@@ -109,7 +115,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
 
     async fn adoption(&self, session: &Session) -> Result<(Vec<StoreChange>, usize, u64), ClientError> {
         let user = &session.user_id;
-        let mut changes = vec![put_session(session)?];
+        let mut changes = vec![put_session(session)];
         let guest_cards = self.store.cards(GUEST).await?;
         let totals = self.store.queue_totals(GUEST).await?;
         let ids: Vec<VerseId> = guest_cards.iter().map(|c| c.verse_id).collect();
@@ -183,7 +189,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// As [`Self::fresh_session`].
     pub async fn refresh(&self, session: Session) -> Result<Session, ClientError> {
         let grant = RefreshGrant { refresh_token: session.refresh_token.clone() };
-        match self.auth_call(&format!("{AUTH_PATH}/token?grant_type=refresh_token"), &grant).await {
+        match self.auth_call(&format!("{AUTH_PATH}/token?grant_type=refresh_token"), to_bytes(&grant)).await {
             Ok(tokens) if tokens.user.id == session.user_id => {
                 let next = Session::from_tokens(tokens, self.platform.now_ms());
                 self.replace_session(&session, next).await
@@ -206,7 +212,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
                 Some(stored) if stored.user_id == old.user_id && stored.is_usable() => return Ok(stored),
                 _ => return Err(ClientError::SignInNeeded),
             }
-            match self.store.commit(Some(base), vec![put_session(&next)?]).await {
+            match self.store.commit(Some(base), vec![put_session(&next)]).await {
                 Ok(_) if next.is_usable() => return Ok(next),
                 Ok(_) => return Err(ClientError::SignInNeeded),
                 Err(StoreError::Conflict) => {}
@@ -217,8 +223,6 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     }
 }
 
-fn put_session(session: &Session) -> Result<StoreChange, ClientError> {
-    let value = serde_json::to_string(session)
-        .map_err(|e| ClientError::Unreadable { what: "the session".into(), reason: e.to_string() })?;
-    Ok(StoreChange::PutMeta { key: meta_key::SESSION.into(), value })
+fn put_session(session: &Session) -> StoreChange {
+    StoreChange::PutMeta { key: meta_key::SESSION.into(), value: verses_json::to_text(session) }
 }

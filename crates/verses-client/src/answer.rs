@@ -1,7 +1,6 @@
 //! Reading an answer: is it the server's at all, is it a success, what does it say. Pure.
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use verses_json::{FromJson, Value};
 
 use crate::error::ClientError;
 use crate::transport::Response;
@@ -17,15 +16,31 @@ pub(crate) fn is_json(response: &Response) -> bool {
 ///
 /// # Errors
 /// [`ClientError::NotTheServer`] if it is no JSON of the expected shape, [`ClientError::Server`] for an error status.
-pub(crate) fn read<T: DeserializeOwned>(response: &Response) -> Result<T, ClientError> {
+pub(crate) fn read<T: FromJson>(response: &Response) -> Result<T, ClientError> {
+    verses_json::read(body(response)?).map_err(|e| not_ours(&e))
+}
+
+/// Reads a success of any shape.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_any(response: &Response) -> Result<serde_json::Value, ClientError> {
+    serde_json::from_slice(body(response)?).map_err(|e| not_ours(&e))
+}
+
+fn not_ours(error: &dyn std::error::Error) -> ClientError {
+    ClientError::NotTheServer { what: format!("something whose JSON is not ours ({error})") }
+}
+
+/// The JSON of a success.
+fn body(response: &Response) -> Result<&[u8], ClientError> {
     if !(200..300).contains(&response.status) {
         return Err(error_of(response));
     }
     if !is_json(response) {
         return Err(not_the_server(response));
     }
-    serde_json::from_slice(&response.body)
-        .map_err(|e| ClientError::NotTheServer { what: format!("something whose JSON is not ours ({e})") })
+    Ok(&response.body)
 }
 
 /// The error an answer with an error status stands for.
@@ -41,8 +56,11 @@ pub(crate) fn code_and_message(response: &Response) -> Option<(String, String)> 
     if !is_json(response) {
         return None;
     }
-    let body: Value = serde_json::from_slice(&response.body).ok()?;
-    let text = |names: &[&str]| names.iter().find_map(|n| body.get(n)?.as_str().map(str::to_owned));
+    let body = verses_json::parse(&response.body).ok()?;
+    let text = |names: &[&str]| {
+        let found = names.iter().find_map(|name| body.get(name).and_then(Value::as_text));
+        found.map(str::to_owned)
+    };
     let message = text(&["detail", "error", "message", "msg"]).unwrap_or_else(|| format!("status {}", response.status));
     let code = text(&["code", "error_code"]).unwrap_or_else(|| "unknown".to_owned());
     Some((code, message))
@@ -69,7 +87,7 @@ mod tests {
     #[test]
     fn a_web_page_is_not_the_server_whatever_its_status() {
         for status in [200, 302, 403, 502] {
-            let error = read::<Value>(&answer(status, "text/html", "<html>Sign in</html>")).unwrap_err();
+            let error = read::<String>(&answer(status, "text/html", "<html>Sign in</html>")).unwrap_err();
             assert!(matches!(&error, ClientError::NotTheServer { what } if what.contains("web page")), "{error}");
             assert!(error.is_offline() && error.is_retryable());
         }

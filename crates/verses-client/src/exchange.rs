@@ -5,7 +5,7 @@ use batchsync::{
     OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
     Settlement, Signal,
 };
-use verses_protocol::{BatchResponse, Change, ErrorCode, OPERATIONS_PATH, OperationResult};
+use verses_protocol::{Change, ErrorCode, OPERATIONS_PATH};
 use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError, meta_key};
 
 use crate::clock;
@@ -14,6 +14,7 @@ use crate::merge::Merge;
 use crate::observe::SyncEvent;
 use crate::platform::Platform;
 use crate::recovery;
+use crate::reply::{BatchReply, OperationReply};
 use crate::results::{BatchOperationResult, DualWriteError};
 use crate::sync::SyncEngine;
 use crate::transport::{Method, Request, SendProgress, Transport};
@@ -51,10 +52,10 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         let cursor = self.service.cursor(&request.owner).await?.filter(|_| is_batch);
         let with_cursor = cursor.is_some();
         let body = if is_batch {
-            wire::batch_body(&request.request_id, &rows, cursor)?
+            wire::batch_body(&request.request_id, &rows, cursor.as_deref())
         } else {
             let Some(row) = rows.first() else { return self.fail(&request.request_id, Signal::Cancelled).await };
-            wire::individual_body(row)?
+            wire::individual_body(row)
         };
         let request_id = request.request_id.clone();
         self.tell(&SyncEvent::RequestStarted { request_id: request_id.clone(), operations: rows.len(), is_batch });
@@ -126,7 +127,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         self.run.summary.bytes_sent += bytes_sent;
         self.run.summary.bytes_received += answered.response.bytes_received;
         let clock = answered.batch.as_ref().and_then(|b| self.clock_change(b.server_time.0, sent_at, now));
-        let unknown = |r: &OperationResult| r.code == Some(ErrorCode::UnknownVerse);
+        let unknown = |r: &OperationReply| r.code == Some(ErrorCode::UnknownVerse);
         self.doubts |= answered.batch.as_ref().is_some_and(|b| b.reset) || answered.results.iter().any(unknown);
         let settlement = self.take_answer(now, request_id, &answered);
         for _ in 0..MAX_TRIES {
@@ -188,7 +189,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         self.engine.handle_response(now, "feed", &Response { results, ..Response::default() })
     }
 
-    fn note_pulled(&mut self, batch: Option<&BatchResponse>) {
+    fn note_pulled(&mut self, batch: Option<&BatchReply>) {
         let Some((batch, changes)) = batch.and_then(|b| Some((b, b.changes.as_ref()?))) else {
             self.pulled_all = false;
             return;
@@ -240,9 +241,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             writes.push(StoreChange::DeleteMeta { key });
         }
         let as_made = |row: &&QueuedOperation| {
-            let of_row = |r: &&OperationResult| r.success && r.id == row.meta.id;
+            let of_row = |r: &&OperationReply| r.success && r.id == row.meta.id;
             let data = results.iter().find(of_row).map(|r| r.data.as_ref());
-            data.is_some_and(|data| data.is_none_or(|data| data.get("corrected").is_none()))
+            data.is_some_and(|data| data.is_none_or(|data| !data.is_corrected))
         };
         let taken = rows.iter().filter(as_made).filter_map(|row| stamp_of(&row.data)).max();
         let done = |id: &str| results.iter().any(|r| r.success && r.id == id);
@@ -253,7 +254,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
 
     /// Whether the user has given up what the server has just accepted. That is refused while a request is under way,
     /// but for a clock that was set back meanwhile, or another process that has died.
-    async fn some_were_discarded(&self, results: &[OperationResult]) -> Result<bool, ClientError> {
+    async fn some_were_discarded(&self, results: &[OperationReply]) -> Result<bool, ClientError> {
         let accepted: Vec<String> = results.iter().filter(|r| r.success).map(|r| r.id.clone()).collect();
         Ok(self.service.store.queued(&accepted).await?.len() < accepted.len())
     }

@@ -178,7 +178,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let mut create = create.clone();
         create.text = Some(text.to_owned());
         let data = Operation::CreateVerse(create);
-        let payload_bytes = serde_json::to_vec(&data).map_or(0, |b| u32::try_from(b.len()).unwrap_or(u32::MAX));
+        let payload_bytes = u32::try_from(verses_json::to_text(&data).len()).unwrap_or(u32::MAX);
         let mut changes = vec![StoreChange::ReplacePayload { id: id.to_owned(), data: Box::new(data), payload_bytes }];
         if let Some(verse_id) = crate::write::verse_of_entity(&row.meta.entity)
             && let Some(mut verse) = self.store.verse(&row.meta.user_id, verse_id).await?

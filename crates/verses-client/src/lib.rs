@@ -24,6 +24,7 @@ mod pacing;
 mod platform;
 mod pull;
 mod recovery;
+mod reply;
 mod results;
 mod rights;
 mod service;

@@ -18,8 +18,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     pub async fn refresh_limits(&self) -> Result<Limits, ClientError> {
         let request = Request { method: Method::Get, path: LIMITS_PATH.into(), bearer: None, body: None };
         let limits: Limits = answer::read(&self.transport.send(request, None).await?)?;
-        let value = serde_json::to_string(&limits)
-            .map_err(|e| ClientError::Unreadable { what: "the server's limits".into(), reason: e.to_string() })?;
+        let value = verses_json::to_text(&limits);
         self.store.commit(None, vec![StoreChange::PutMeta { key: meta_key::LIMITS.into(), value }]).await?;
         Ok(limits)
     }

@@ -4,12 +4,13 @@
 use litemap::LiteMap;
 use verses_core::{
     CardAction, CardEvent, CardEventKind, CreateVerse, EventKey, Merged, Operation, OperationId, Profile, RecordReview,
-    SetPhase, UnixMillis, UpdateProfile, Verse, VerseId, fold, is_among, sorted,
+    SetPhase, UnixMillis, UpdateProfile, Verse, VerseId, date_from_text, fold, is_among, sorted,
 };
-use verses_protocol::{Change, CorrectedStamp, OperationResult};
+use verses_protocol::{Change, CorrectedStamp};
 use verses_store::{LocalStore, QueuedOperation, StoreChange, StoredEvent, meta_key};
 
 use crate::error::ClientError;
+use crate::reply::OperationReply;
 
 /// Writes in the making for one owner.
 pub(crate) struct Merge<'a, S> {
@@ -68,22 +69,21 @@ impl<'a, S: LocalStore> Merge<'a, S> {
     pub(crate) async fn results(
         &mut self,
         sent: &[QueuedOperation],
-        results: &[OperationResult],
+        results: &[OperationReply],
     ) -> Result<Option<UnixMillis>, ClientError> {
         let mut latest = None;
         let sent: LiteMap<&str, &QueuedOperation> = sent.iter().map(|o| (o.meta.id.as_str(), o)).collect();
         for result in results.iter().filter(|r| r.success) {
             let (Some(operation), Some(data)) = (sent.get(result.id.as_str()), &result.data) else { continue };
-            let verse = data.get("verse").and_then(reread::<Verse>);
-            if let Some(verse) = &verse {
+            if let Some(verse) = &data.verse {
                 self.put_verse(verse.clone());
             }
-            let corrected = data.get("corrected").and_then(reread::<CorrectedStamp>);
-            latest = latest.max(corrected.as_ref().map(|stamp| stamp.occurred_at));
+            let corrected = data.corrected.as_ref();
+            latest = latest.max(corrected.map(|stamp| stamp.occurred_at));
             if let (Operation::UpdateProfile(update), Ok(operation_id)) =
                 (&operation.data, OperationId::new(&*result.id))
             {
-                let occurred_at = corrected.as_ref().map_or(update.occurred_at, |stamp| stamp.occurred_at);
+                let occurred_at = corrected.map_or(update.occurred_at, |stamp| stamp.occurred_at);
                 let key = EventKey { occurred_at, operation_id };
                 let mut profile = self.take_profile().await?;
                 self.reread |= correct_profile(&mut profile, &key);
@@ -91,7 +91,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
                 profile.merge(&key, update);
                 self.profile = Some(profile);
             } else if let Some(stamp) = corrected {
-                self.restamp(operation, verse.as_ref().map(|v| v.id), &stamp);
+                self.restamp(operation, data.verse.as_ref().map(|v| v.id), stamp);
             }
         }
         Ok(latest)
@@ -103,7 +103,7 @@ impl<'a, S: LocalStore> Merge<'a, S> {
         let Ok(id) = OperationId::new(sent.meta.id.clone()) else { return };
         let known = verse_id.or_else(|| crate::write::verse_of_entity(&sent.meta.entity));
         let Some(event) = CardEvent::from_operation(&id, &sent.data, known) else { return };
-        let Some(local_date) = verses_core::date_from_text(&stamp.local_date) else { return };
+        let Some(local_date) = date_from_text(&stamp.local_date) else { return };
         self.put_event(CardEvent { occurred_at: stamp.occurred_at, local_date, ..event }, None);
     }
 
@@ -311,10 +311,4 @@ pub(crate) fn lost_profile_updates(profile: &Profile, known: &[String]) -> Vec<L
         .into_iter()
         .map(|(key, update)| (key.operation_id.to_string(), None, Operation::UpdateProfile(update)))
         .collect()
-}
-
-/// Reads a part of an answer as a type; `None` if it is none. By way of bytes, as everything is read: another way would be all
-/// of serde's code a second time in the browser.
-fn reread<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Option<T> {
-    serde_json::from_slice(&serde_json::to_vec(value).ok()?).ok()
 }

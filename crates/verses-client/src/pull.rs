@@ -14,6 +14,7 @@ use crate::results::PullResult;
 use crate::service::DataService;
 use crate::sync::SyncEngine;
 use crate::transport::{Method, Request, Response, Transport};
+use crate::wire;
 use crate::write::stamp_of;
 
 /// How often taking over a page is decided anew when another process writes meanwhile.
@@ -66,8 +67,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// Errors of the network; [`ClientError::SignInNeeded`].
     pub async fn lookup_remote(&self, reference: &str, translation: Option<&str>) -> Result<LookupData, ClientError> {
-        let body = serde_json::json!({ "operation": "lookup", "reference": reference, "translation": translation });
-        let body = Some(body.to_string().into_bytes());
+        let body = Some(verses_json::to_bytes(&wire::Lookup { reference, translation }));
         let response = self.call(Method::Post, OPERATIONS_PATH.into(), body, None).await?;
         answer::read(&response)
     }

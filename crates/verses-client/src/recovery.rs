@@ -8,7 +8,7 @@
 use batchsync::{EntityKey, FailureReason, OperationStatus, QueueChange, QueuedMeta};
 use litemap::LiteMap;
 use verses_core::{Operation, is_among, sorted};
-use verses_protocol::{Change, ErrorCode, OperationResult};
+use verses_protocol::{Change, ErrorCode};
 use verses_store::{
     LocalStore, NewQueuedOperation, PAYLOAD_VERSION, QueuedOperation, StoreChange, StoreError, meta_key,
 };
@@ -16,6 +16,7 @@ use verses_store::{
 use crate::error::ClientError;
 use crate::merge;
 use crate::platform::Platform;
+use crate::reply::OperationReply;
 use crate::service::DataService;
 use crate::transport::Transport;
 use crate::write::{PROFILE_ENTITY, verse_entity};
@@ -57,14 +58,14 @@ pub(crate) fn free_some(writes: &[StoreChange]) -> bool {
 }
 
 fn put_ids(key: String, ids: Vec<String>) -> StoreChange {
-    let value = serde_json::to_string(&sorted(ids)).unwrap_or_else(|_| "[]".to_owned());
+    let value = verses_json::to_text(&sorted(ids));
     StoreChange::PutMeta { key, value }
 }
 
 impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     async fn ids(&self, key: &str) -> Result<Option<Vec<String>>, ClientError> {
         // A damaged note is as good as an empty one: everything in it is listed or offered again.
-        Ok(self.store.meta(key).await?.map(|text| serde_json::from_slice(text.as_bytes()).unwrap_or_default()))
+        Ok(self.store.meta(key).await?.map(|text| verses_json::read(text.as_bytes()).unwrap_or_default()))
     }
 
     /// Notes operations that were accepted and that the feed is still to list: those sent one by one, and those of a
@@ -72,7 +73,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     pub(crate) async fn note_accepted(
         &self,
         owner: &str,
-        results: &[OperationResult],
+        results: &[OperationReply],
         listed: &[Change],
         writes: &mut Vec<StoreChange>,
     ) -> Result<(), ClientError> {
@@ -85,7 +86,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         let key = expected_key(owner);
         let about_it = |change: &StoreChange| matches!(change, StoreChange::PutMeta { key: k, .. } | StoreChange::DeleteMeta { key: k } if *k == key);
         let mut expected = match writes.iter().position(about_it).map(|at| writes.remove(at)) {
-            Some(StoreChange::PutMeta { value, .. }) => serde_json::from_slice(value.as_bytes()).unwrap_or_default(),
+            Some(StoreChange::PutMeta { value, .. }) => verses_json::read(value.as_bytes()).unwrap_or_default(),
             Some(_) => Vec::new(),
             None => self.ids(&key).await?.unwrap_or_default(),
         };
@@ -101,7 +102,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         owner: &str,
         reset: bool,
         changes: &[Change],
-        behind: &[OperationResult],
+        behind: &[OperationReply],
     ) -> Result<Vec<StoreChange>, ClientError> {
         let mut writes = Vec::new();
         if let Some(mut expected) = self.ids(&expected_key(owner)).await? {
@@ -226,7 +227,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
             if is_creation {
                 creations.entry(entity.clone()).or_insert_with(|| id.clone());
             }
-            let bytes = serde_json::to_vec(&operation).map_or(0, |b| b.len());
+            let bytes = verses_json::to_text(&operation).len();
             let meta = QueuedMeta {
                 position: 0,
                 id,

@@ -21,7 +21,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// [`ClientError::SignInNeeded`]; the server's refusal; errors of network and store.
     pub async fn export_account(&self) -> Result<Value, ClientError> {
         let response = self.call(Method::Get, ACCOUNT_PATH.into(), None, None).await?;
-        answer::read(&response)
+        answer::read_any(&response)
     }
 
     /// Deletes the signed-in user's data on the server, for good, and the account if it lives there. Then signs out and
@@ -32,8 +32,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// As [`Self::export_account`].
     pub async fn delete_account(&self) -> Result<AccountDeleted, ClientError> {
         let owner = self.session().await?.ok_or(ClientError::SignInNeeded)?.user_id;
-        let body = serde_json::to_vec(&DeleteAccount::confirmed())
-            .map_err(|e| ClientError::Unreadable { what: "the request".into(), reason: e.to_string() })?;
+        let body = verses_json::to_bytes(&DeleteAccount::confirmed());
         let response = self.call(Method::Delete, ACCOUNT_PATH.into(), Some(body), Some(&owner)).await?;
         let deleted: AccountDeleted = answer::read(&response)?;
         self.forget(&owner).await?;

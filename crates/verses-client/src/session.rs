@@ -1,6 +1,7 @@
 //! The signed-in session as it is kept on the device, and when its token must be refreshed. Asking the server is in `account`.
 
 use serde::{Deserialize, Serialize};
+use verses_json::json_object;
 use verses_protocol::auth::SessionTokens;
 
 /// A session on this device. It is kept in the local store; its tokens are never printed.
@@ -19,6 +20,15 @@ pub struct Session {
     /// When the access token expires, by this device's clock, milliseconds since the epoch.
     pub expires_at_ms: i64,
 }
+
+json_object! { Session {
+    user_id: "user_id",
+    email: "email",
+    is_anonymous: "is_anonymous",
+    access_token: "access_token",
+    refresh_token: "refresh_token",
+    expires_at_ms: "expires_at_ms",
+} }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -86,6 +96,14 @@ mod tests {
             assert_eq!(session(expires).needs_refresh(at, 60_000), needs, "expires at {expires}");
         }
         assert!(session(at).needs_refresh(at - 30 * 24 * 3_600_000, 60_000), "clock moved back a month");
+    }
+
+    #[test]
+    fn a_session_is_kept_in_the_shape_of_its_derive() {
+        let session = session(-7);
+        let text = serde_json::to_string(&session).unwrap();
+        assert_eq!(verses_json::to_text(&session), text);
+        assert!(verses_json::read::<Session>(text.as_bytes()).unwrap() == session);
     }
 
     #[test]

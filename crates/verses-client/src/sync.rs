@@ -174,7 +174,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     async fn use_stored_limits(&mut self) -> Result<(), ClientError> {
         let stored = self.service.store.meta(meta_key::LIMITS).await?;
         // Limits are only an optimisation: unreadable ones are asked for again by being told in the next refusal.
-        if let Some(limits) = stored.and_then(|t| serde_json::from_slice(t.as_bytes()).ok()) {
+        if let Some(limits) = stored.and_then(|t| verses_json::read(t.as_bytes()).ok()) {
             self.engine.update_limits(wire::server_limits(&limits));
         }
         Ok(())

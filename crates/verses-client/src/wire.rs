@@ -3,15 +3,13 @@
 use batchsync::{
     HttpFault, OperationOutcome, OperationResult as EngineResult, Response as EngineResponse, ServerLimits, Signal,
 };
-use serde_json::{Map, Value};
-use verses_core::{Operation, OperationKind};
-use verses_protocol::{
-    BatchOperation, BatchRequest, BatchResponse, BatchTag, ErrorCode, Limits, OperationResult, Problem,
-};
+use verses_core::OperationKind;
+use verses_json::{ToJson, Writer, json_write, payload, to_bytes};
+use verses_protocol::{ErrorCode, Limits, Problem};
 use verses_store::QueuedOperation;
 
 use crate::answer;
-use crate::error::ClientError;
+use crate::reply::{BatchReply, OperationReply, ReplyData};
 use crate::transport::{Response, TransportError};
 
 /// What the answer to a request that carried operations says.
@@ -29,58 +27,86 @@ pub(crate) struct Answered {
     /// For the engine.
     pub(crate) response: EngineResponse,
     /// The results with their data, for the store.
-    pub(crate) results: Vec<OperationResult>,
+    pub(crate) results: Vec<OperationReply>,
     /// The batch's answer, if it was a batch; its results are in `results`.
-    pub(crate) batch: Option<BatchResponse>,
+    pub(crate) batch: Option<BatchReply>,
     /// Whether the changes in it begin at the beginning, because no cursor was sent. For the caller to say.
     pub(crate) from_start: bool,
 }
 
 /// The body of a batch.
-pub(crate) fn batch_body(
-    batch_id: &str,
-    operations: &[QueuedOperation],
-    cursor: Option<String>,
-) -> Result<Vec<u8>, ClientError> {
-    let request = BatchRequest {
-        operation: BatchTag::Batch,
-        batch_id: batch_id.to_owned(),
-        operations: operations.iter().map(batch_operation).collect::<Result<_, _>>()?,
-        pull: cursor.is_none(),
-        cursor,
-    };
-    serde_json::to_vec(&request).map_err(|e| unwritable(&e))
+pub(crate) fn batch_body(batch_id: &str, operations: &[QueuedOperation], cursor: Option<&str>) -> Vec<u8> {
+    let operations = operations.iter().map(Sent).collect();
+    to_bytes(&Batch { operation: "batch", batch_id, operations, cursor, pull: cursor.is_none() })
+}
+
+/// The fields of [`BatchRequest`](verses_protocol::BatchRequest).
+struct Batch<'a> {
+    operation: &'static str,
+    batch_id: &'a str,
+    operations: Vec<Sent<'a>>,
+    cursor: Option<&'a str>,
+    pull: bool,
+}
+
+json_write! { Batch<'_> {
+    operation: "operation",
+    batch_id: "batchId",
+    operations: "operations",
+    cursor: "cursor" opt,
+    pull: "pull" flag,
+} }
+
+/// An operation of a batch.
+struct Sent<'a>(&'a QueuedOperation);
+
+impl ToJson for Sent<'_> {
+    fn to_json(&self, out: &mut Writer) {
+        out.object(&|out| {
+            out.field("id", &self.0.meta.id);
+            out.field("type", &self.0.data.kind().as_str());
+            out.field("data", payload(&self.0.data));
+        });
+    }
 }
 
 /// The body of one operation sent by itself. A creation's fields stand beside `operation`, as the source has them.
-pub(crate) fn individual_body(operation: &QueuedOperation) -> Result<Vec<u8>, ClientError> {
-    let wire = batch_operation(operation)?;
-    let mut body = Map::new();
-    let flat = operation.data.kind() == OperationKind::CreateVerse;
-    if let (true, Value::Object(fields)) = (flat, &wire.data) {
-        body.extend(fields.clone());
-    } else {
-        body.insert("data".into(), wire.data);
+pub(crate) fn individual_body(operation: &QueuedOperation) -> Vec<u8> {
+    to_bytes(&Alone(operation))
+}
+
+/// An operation that is a request.
+struct Alone<'a>(&'a QueuedOperation);
+
+impl ToJson for Alone<'_> {
+    fn to_json(&self, out: &mut Writer) {
+        let kind = self.0.data.kind();
+        out.object(&|out| {
+            out.field("operation", &kind.as_str());
+            out.field("id", &self.0.meta.id);
+            if kind == OperationKind::CreateVerse {
+                out.flat(payload(&self.0.data));
+            } else {
+                out.field("data", payload(&self.0.data));
+            }
+        });
     }
-    body.insert("operation".into(), wire.kind.into());
-    body.insert("id".into(), wire.id.into());
-    serde_json::to_vec(&body).map_err(|e| unwritable(&e))
 }
 
-fn batch_operation(operation: &QueuedOperation) -> Result<BatchOperation, ClientError> {
-    let data = match &operation.data {
-        Operation::CreateVerse(o) => serde_json::to_value(o),
-        Operation::RecordReview(o) => serde_json::to_value(o),
-        Operation::UpdateProfile(o) => serde_json::to_value(o),
-        Operation::ArchiveVerse(o) | Operation::RestoreVerse(o) => serde_json::to_value(o),
-        Operation::SetPhase(o) => serde_json::to_value(o),
-    };
-    let kind = operation.data.kind().as_str().to_owned();
-    Ok(BatchOperation { id: operation.meta.id.clone(), kind, data: data.map_err(|e| unwritable(&e))? })
+/// A question for a text.
+pub(crate) struct Lookup<'a> {
+    pub(crate) reference: &'a str,
+    pub(crate) translation: Option<&'a str>,
 }
 
-fn unwritable(error: &serde_json::Error) -> ClientError {
-    ClientError::Unreadable { what: "a queued operation".into(), reason: error.to_string() }
+impl ToJson for Lookup<'_> {
+    fn to_json(&self, out: &mut Writer) {
+        out.object(&|out| {
+            out.field("operation", &"lookup");
+            out.field("reference", &self.reference);
+            out.field("translation", &self.translation);
+        });
+    }
 }
 
 /// Reads the answer to a batch.
@@ -89,7 +115,7 @@ pub(crate) fn read_batch(answer: Result<Response, TransportError>) -> Outcome {
         Ok(response) => response,
         Err(signal) => return Outcome::Fault(signal),
     };
-    match answer::read::<BatchResponse>(&response) {
+    match answer::read::<BatchReply>(&response) {
         Ok(mut batch) => {
             let results = std::mem::take(&mut batch.results);
             let engine = engine_response(&response, &results);
@@ -107,7 +133,7 @@ pub(crate) fn read_individual(id: &str, answer: Result<Response, TransportError>
         Err(error) => return Outcome::Fault(signal_of(&error)),
     };
     let result = if (200..300).contains(&response.status) {
-        match answer::read::<Value>(&response) {
+        match answer::read::<ReplyData>(&response) {
             Ok(data) => success(id, data),
             Err(_) => return Outcome::Fault(Signal::UnexpectedBody),
         }
@@ -122,14 +148,14 @@ pub(crate) fn read_individual(id: &str, answer: Result<Response, TransportError>
     Outcome::Answered(Box::new(Answered { response: engine, results, batch: None, from_start: false }))
 }
 
-fn success(id: &str, data: Value) -> OperationResult {
-    OperationResult { id: id.to_owned(), success: true, data: Some(data), error: None, code: None, retryable: None }
+fn success(id: &str, data: ReplyData) -> OperationReply {
+    OperationReply { id: id.to_owned(), success: true, data: Some(data), error: None, code: None, retryable: None }
 }
 
 /// The result of an operation that the server looked at and refused: its code names a fault of the operation.
-fn refusal(id: &str, response: &Response) -> Option<OperationResult> {
+fn refusal(id: &str, response: &Response) -> Option<OperationReply> {
     let problem: Problem =
-        if answer::is_json(response) { serde_json::from_slice(&response.body).ok()? } else { return None };
+        if answer::is_json(response) { verses_json::read(&response.body).ok()? } else { return None };
     let about_the_operation = matches!(
         problem.code,
         ErrorCode::ValidationFailed
@@ -140,7 +166,7 @@ fn refusal(id: &str, response: &Response) -> Option<OperationResult> {
             | ErrorCode::OperationIdReused
             | ErrorCode::ProviderUnavailable
     );
-    about_the_operation.then(|| OperationResult {
+    about_the_operation.then(|| OperationReply {
         id: id.to_owned(),
         success: false,
         data: None,
@@ -171,7 +197,7 @@ pub(crate) fn fault_of(response: &Response) -> Signal {
         return Signal::UnexpectedBody;
     }
     let (code, message) = answer::code_and_message(response).map_or((None, None), |(c, m)| (Some(c), Some(m)));
-    let problem = serde_json::from_slice::<Problem>(&response.body).ok();
+    let problem = verses_json::read::<Problem>(&response.body).ok();
     let limits = problem.as_ref().and_then(|p| {
         let told = p.max_operations.is_some() || p.max_request_bytes.is_some();
         told.then(|| ServerLimits {
@@ -197,7 +223,7 @@ pub(crate) fn is_invalid_cursor(signal: &Signal) -> bool {
     matches!(signal, Signal::Http(fault) if fault.code.as_deref() == Some(ErrorCode::InvalidCursor.as_str()))
 }
 
-fn engine_response(response: &Response, results: &[OperationResult]) -> EngineResponse {
+fn engine_response(response: &Response, results: &[OperationReply]) -> EngineResponse {
     EngineResponse {
         results: results.iter().map(|r| EngineResult { id: r.id.clone(), outcome: outcome_of(r) }).collect(),
         bytes_sent: response.bytes_sent,
@@ -210,9 +236,9 @@ fn engine_response(response: &Response, results: &[OperationResult]) -> EngineRe
     }
 }
 
-fn outcome_of(result: &OperationResult) -> OperationOutcome {
+fn outcome_of(result: &OperationReply) -> OperationOutcome {
     if result.success {
-        let duplicate = result.data.as_ref().and_then(|d| d.get("duplicate")).and_then(Value::as_bool).unwrap_or(false);
+        let duplicate = result.data.as_ref().is_some_and(|data| data.is_duplicate);
         return if duplicate { OperationOutcome::Duplicate } else { OperationOutcome::Applied };
     }
     let code = result.code.unwrap_or(ErrorCode::Unknown);
@@ -243,11 +269,9 @@ mod tests {
         Response { status, content_type: content_type.into(), body: body.into(), ..Response::default() }
     }
 
-    fn result(code: &str, retryable: bool) -> OperationResult {
-        serde_json::from_value(
-            serde_json::json!({"id":"a","success":false,"error":"why","code":code,"retryable":retryable}),
-        )
-        .unwrap()
+    fn result(code: &str, retryable: bool) -> OperationReply {
+        let text = format!(r#"{{"id":"a","success":false,"error":"why","code":"{code}","retryable":{retryable}}}"#);
+        verses_json::read(text.as_bytes()).unwrap()
     }
 
     #[test]

@@ -470,7 +470,7 @@ impl Run {
         folded: bool,
         config: &batchsync::BatchConfig,
     ) -> Result<Performed, ClientError> {
-        let bytes = serde_json::to_vec(operation).map_or(0, |b| b.len());
+        let bytes = verses_json::to_text(operation).len();
         let payload_bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         if let Some(verse_id) = effect.verse_id {
             self.touched.push(verse_id);

@@ -61,7 +61,7 @@ async fn payloads_apart(transaction: &Transaction) -> Result<(), StoreError> {
         }
         if found < CHUNK {
             for (owner, counts) in &counted {
-                requests.put(COUNTS, &rows::counts_row(owner, counts)?);
+                requests.put(COUNTS, &rows::counts_row(owner, counts));
             }
             return transaction.finish(requests).await.map(|_| ());
         }

@@ -96,7 +96,7 @@ impl Queue {
     pub(crate) fn enqueue(&mut self, new: NewQueuedOperation, state: &mut State) -> Result<(), StoreError> {
         new.check()?;
         let QueuedOperation { mut meta, local_ref, payload_version, data } = new.operation;
-        let data = rows::json(&data)?;
+        let data = rows::json(&data);
         let entry = self.entry(&meta.id);
         if entry.row.is_some() {
             return Err(StoreError::DuplicateOperation(meta.id));
@@ -158,7 +158,7 @@ impl Queue {
         let Some(Queued { meta, local_ref }) = entry.row.as_ref().filter(|_| entry.changed) else {
             return Ok(Some(None));
         };
-        let row = rows::queue_row(meta, local_ref)?;
+        let row = rows::queue_row(meta, local_ref);
         let number = requests.len();
         requests.add(if entry.stored_at.is_some() { "put" } else { "add?" }, QUEUE, "", &[&row]);
         if let Some((version, data)) = &entry.payload {
@@ -185,7 +185,7 @@ impl Queue {
         for entry in std::mem::take(&mut self.settled) {
             state.last_entry += 1;
             self.settled_any = true;
-            requests.put(JOURNAL, &rows::journal_row(state.last_entry, &entry)?);
+            requests.put(JOURNAL, &rows::journal_row(state.last_entry, &entry));
         }
         Ok(())
     }
@@ -196,7 +196,7 @@ impl Queue {
             if counts.is_empty() {
                 requests.delete(COUNTS, &keys::text(&owner));
             } else {
-                requests.put(COUNTS, &rows::counts_row(&owner, counts)?);
+                requests.put(COUNTS, &rows::counts_row(&owner, counts));
             }
         }
         Ok(())

@@ -2,9 +2,8 @@
 
 use batchsync::{JournalEntry, OperationStatus, QueuePosition, QueuedMeta};
 use jiff::civil::Date;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use verses_core::{Card, CardEvent, CardEventKind, Operation, Phase, Verse};
+use verses_core::{Card, CardEvent, CardEventKind, Phase, Verse};
+use verses_json::{FromJson, JsonError, ToJson, json_object, json_read, json_write};
 use verses_store::{PAYLOAD_VERSION, QueuedOperation, StoreError, StoredEvent};
 
 use crate::events::sort_for_the_fold;
@@ -20,7 +19,7 @@ pub(crate) const FAILED: i64 = 2;
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
 /// The counters of the store.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     pub(crate) revision: u64,
     /// The last position given out in the queue.
@@ -29,13 +28,17 @@ pub(crate) struct State {
     pub(crate) last_entry: u32,
 }
 
+json_object! { State { revision: "revision", last_position: "last_position", last_entry: "last_entry" } }
+
 /// Counts of one owner's queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counts {
     pub(crate) waiting: u64,
     pub(crate) failed: u64,
     pub(crate) bytes: u64,
 }
+
+json_object! { Counts { waiting: "waiting", failed: "failed", bytes: "bytes" } }
 
 impl Counts {
     pub(crate) fn add(&mut self, meta: &QueuedMeta) {
@@ -69,23 +72,24 @@ pub(crate) fn counts_of<'a>(all: &'a mut Vec<(String, Counts)>, owner: &str) -> 
 }
 
 /// What the queue's `body` holds. The owner is in the row's own property: it can change without the rest.
-#[derive(Serialize, Deserialize)]
-struct QueueBody<M> {
-    meta: M,
+struct QueueBody {
+    meta: QueuedMeta,
     local_ref: String,
 }
 
-/// What a payload's `body` holds. Read as the wire's types read it, around which there is more: an operation is much code,
-/// and so there is only one of it.
-#[derive(Deserialize)]
-struct PayloadBody {
-    #[serde(flatten)]
-    operation: Operation,
+json_read! { QueueBody { meta: "meta", local_ref: "local_ref" } }
+
+/// The same, to be written.
+struct NewQueueBody<'a> {
+    meta: &'a QueuedMeta,
+    local_ref: &'a str,
 }
 
-/// Writing JSON of our own types fails for none of their values; if it ever did, the commit fails and nothing is written.
-pub(crate) fn json(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| backend(&["no JSON: ", &error.to_string()].concat()))
+json_write! { NewQueueBody<'_> { meta: "meta", local_ref: "local_ref" } }
+
+/// The JSON of one of our types.
+pub(crate) fn json(value: &dyn ToJson) -> String {
+    verses_json::to_text(value)
 }
 
 /// The counters, or those of a new database.
@@ -94,13 +98,12 @@ pub(crate) fn state(answers: &mut Answers<'_>) -> Result<State, StoreError> {
 }
 
 /// Reads what a row's `body` holds; `what` names it.
-pub(crate) fn body<T: DeserializeOwned>(row: &Row<'_>, what: &str) -> Result<T, StoreError> {
-    // From bytes, as everywhere: reading text as well would be all of serde's code a second time.
-    serde_json::from_slice(row.body.as_bytes()).map_err(|error| unreadable(row, what, &error))
+pub(crate) fn body<T: FromJson>(row: &Row<'_>, what: &str) -> Result<T, StoreError> {
+    verses_json::read(row.body.as_bytes()).map_err(|error| unreadable(row, what, &error))
 }
 
 #[inline(never)]
-fn unreadable(row: &Row<'_>, what: &str, error: &serde_json::Error) -> StoreError {
+fn unreadable(row: &Row<'_>, what: &str, error: &JsonError) -> StoreError {
     if row.body.is_empty() {
         return corrupt(what, "it has no body");
     }
@@ -143,26 +146,26 @@ impl NewRow {
     }
 }
 
-pub(crate) fn verse_row(owner: &str, verse: &Verse) -> Result<String, StoreError> {
-    let mut row = NewRow::of(owner, &verse.id.to_string(), &json(verse)?);
+pub(crate) fn verse_row(owner: &str, verse: &Verse) -> String {
+    let mut row = NewRow::of(owner, &verse.id.to_string(), &json(verse));
     row.number("created", verse.created_at.0);
     if !verse.is_verified {
         row.number("unverified", verse.created_at.0);
     }
-    Ok(row.end())
+    row.end()
 }
 
 pub(crate) fn verse(row: &Row<'_>) -> Result<Verse, StoreError> {
     body(row, "verse")
 }
 
-pub(crate) fn card_row(owner: &str, card: &Card) -> Result<String, StoreError> {
-    let mut row = NewRow::of(owner, &card.verse_id.to_string(), &json(card)?);
+pub(crate) fn card_row(owner: &str, card: &Card) -> String {
+    let mut row = NewRow::of(owner, &card.verse_id.to_string(), &json(card));
     if !card.archived {
         row.number("due", day(card.next_due_date));
         row.number("phase", phase_code(card.current_phase));
     }
-    Ok(row.end())
+    row.end()
 }
 
 pub(crate) fn card(row: &Row<'_>) -> Result<Card, StoreError> {
@@ -189,7 +192,7 @@ pub(crate) fn is_review(event: &CardEvent) -> bool {
 }
 
 pub(crate) fn event_row(owner: &str, event: &CardEvent, seq: Option<u64>) -> Result<String, StoreError> {
-    event_row_with(&json(event)?, owner, event, seq)
+    event_row_with(&json(event), owner, event, seq)
 }
 
 /// An event whose body is there already: it stays as whoever wrote it wrote it.
@@ -235,9 +238,8 @@ fn status_code(status: &OperationStatus) -> i64 {
     }
 }
 
-pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> Result<String, StoreError> {
-    let body = QueueBody { meta, local_ref: local_ref.to_owned() };
-    Ok(queue_row_with(&json(&body)?, meta))
+pub(crate) fn queue_row(meta: &QueuedMeta, local_ref: &str) -> String {
+    queue_row_with(&json(&NewQueueBody { meta, local_ref }), meta)
 }
 
 /// A row of the queue whose body is there already: it stays as whoever wrote it wrote it.
@@ -251,7 +253,7 @@ pub(crate) fn queue_row_with(body: &str, meta: &QueuedMeta) -> String {
 
 /// A row of the queue with its `local_ref`.
 pub(crate) fn queued(row: &Row<'_>) -> Result<(QueuedMeta, String), StoreError> {
-    let QueueBody::<QueuedMeta> { mut meta, local_ref } = body(row, "operation")?;
+    let QueueBody { mut meta, local_ref } = body(row, "operation")?;
     meta.user_id = plain(row.owner);
     Ok((meta, local_ref))
 }
@@ -282,7 +284,7 @@ pub(crate) fn operation(row: &Row<'_>, payload: &Row<'_>) -> Result<QueuedOperat
     let payload_version = version(&Row { id: row.id, ..*payload })?;
     // Version 1 is the only one so far; an older one would be turned into the present shape here.
     match body(payload, "payload of operation") {
-        Ok(PayloadBody { operation: data }) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
+        Ok(data) => Ok(QueuedOperation { meta, local_ref, payload_version, data }),
         Err(_) if payload_version > PAYLOAD_VERSION => {
             Err(StoreError::NewerPayload { id: meta.id, found: payload_version, known: PAYLOAD_VERSION })
         }
@@ -290,12 +292,12 @@ pub(crate) fn operation(row: &Row<'_>, payload: &Row<'_>) -> Result<QueuedOperat
     }
 }
 
-pub(crate) fn counts_row(owner: &str, counts: &Counts) -> Result<String, StoreError> {
+pub(crate) fn counts_row(owner: &str, counts: &Counts) -> String {
     let mut row = String::from("{\"owner\":");
     quote(&mut row, owner);
     let mut row = NewRow(row);
-    row.text("body", &json(counts)?);
-    Ok(row.end())
+    row.text("body", &json(counts));
+    row.end()
 }
 
 pub(crate) fn counts(row: &Row<'_>) -> Result<(String, Counts), StoreError> {
@@ -303,10 +305,10 @@ pub(crate) fn counts(row: &Row<'_>) -> Result<(String, Counts), StoreError> {
 }
 
 /// `number` rises with every entry; the key falls, so that the newest entry comes first.
-pub(crate) fn journal_row(number: u32, entry: &JournalEntry) -> Result<String, StoreError> {
-    let mut row = NewRow::of(&entry.user_id, &entry.operation_id, &json(entry)?);
+pub(crate) fn journal_row(number: u32, entry: &JournalEntry) -> String {
+    let mut row = NewRow::of(&entry.user_id, &entry.operation_id, &json(entry));
     row.number("position", -i64::from(number));
-    Ok(row.end())
+    row.end()
 }
 
 pub(crate) fn journal_entry(row: &Row<'_>) -> Result<JournalEntry, StoreError> {

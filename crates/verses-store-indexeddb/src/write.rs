@@ -111,7 +111,7 @@ pub(crate) async fn mark_verses_verified(
         let verse = rows::verse(&row)?;
         if !verse.is_verified {
             let verified = Verse { is_verified: true, updated_at: now, ..verse };
-            commit.requests.put(VERSES, &rows::verse_row(owner, &verified)?);
+            commit.requests.put(VERSES, &rows::verse_row(owner, &verified));
             changed += 1;
         }
     }
@@ -164,15 +164,15 @@ impl Commit {
     fn apply(&mut self, change: StoreChange) -> Result<(), StoreError> {
         let Self { requests, state, queue, .. } = self;
         match change {
-            StoreChange::PutVerse { owner, verse } => requests.put(VERSES, &rows::verse_row(&owner, &verse)?),
+            StoreChange::PutVerse { owner, verse } => requests.put(VERSES, &rows::verse_row(&owner, &verse)),
             StoreChange::DeleteVerse { owner, verse_id } => requests.delete(VERSES, &keys::of_verse(&owner, verse_id)),
-            StoreChange::PutCard { owner, card } => requests.put(CARDS, &rows::card_row(&owner, &card)?),
+            StoreChange::PutCard { owner, card } => requests.put(CARDS, &rows::card_row(&owner, &card)),
             StoreChange::DeleteCard { owner, verse_id } => requests.delete(CARDS, &keys::of_verse(&owner, verse_id)),
             StoreChange::PutEvent { owner, event, seq } => self.put_event(WrittenEvent { owner, event, seq })?,
-            StoreChange::PutProfile { owner, profile } => requests.put_at(PROFILES, &owner, &rows::json(&profile)?),
+            StoreChange::PutProfile { owner, profile } => requests.put_at(PROFILES, &owner, &rows::json(&profile)),
             StoreChange::Enqueue(new) => queue.enqueue(*new, state)?,
             StoreChange::ReplacePayload { id, data, payload_bytes } => {
-                queue.replace_payload(&id, rows::json(&data)?, payload_bytes);
+                queue.replace_payload(&id, rows::json(&data), payload_bytes);
             }
             StoreChange::MoveToEnd { id } => queue.move_to_end(&id, state),
             StoreChange::Queue(change) => queue.apply(change),
@@ -279,7 +279,7 @@ impl Commit {
             requests.delete(JOURNAL, &dropped);
         }
         state.revision += 1;
-        requests.put_at(STATE, STATE_KEY, &rows::json(state)?);
+        requests.put_at(STATE, STATE_KEY, &rows::json(state));
         let committed =
             Committed { revision: Revision(state.revision), positions: std::mem::take(&mut queue.positions) };
         self.transaction.finish(std::mem::take(&mut self.requests)).await?;

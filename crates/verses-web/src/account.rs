@@ -1,25 +1,25 @@
 //! Calls about the account and the profile.
 
-use serde::{Deserialize, Serialize};
 use verses_client::{ClientError, Platform, ProfileChange, Session, Transport};
 use verses_core::{DEFAULT_TRANSLATION, ReferenceDisplayMode};
+use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, StoreChange, meta_key};
 
 use crate::app::App;
 use crate::wire::EngineError;
 
 /// Who is signed in.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct AccountView {
     kind: &'static str,
     email: String,
     signed_in: bool,
 }
 
+json_write! { AccountView { kind: "kind", email: "email", signed_in: "signedIn" } }
+
 /// The profile.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct ProfileView {
     full_name: String,
     translation: String,
@@ -27,9 +27,15 @@ pub(crate) struct ProfileView {
     timezone: String,
 }
 
+json_write! { ProfileView {
+    full_name: "fullName",
+    translation: "translation",
+    display_mode: "displayMode",
+    timezone: "timezone",
+} }
+
 /// Arguments of `updateProfile`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Changed {
     full_name: Option<String>,
     translation: Option<String>,
@@ -37,12 +43,20 @@ pub(crate) struct Changed {
     timezone: Option<String>,
 }
 
+json_read! { Changed {
+    full_name: "fullName",
+    translation: "translation",
+    display_mode: "displayMode",
+    timezone: "timezone",
+} }
+
 /// Arguments of `signUp` and `signIn`.
-#[derive(Deserialize)]
 pub(crate) struct Credentials {
     email: String,
     password: String,
 }
+
+json_read! { Credentials { email: "email", password: "password" } }
 
 impl std::fmt::Debug for Credentials {
     // The password must not reach a log.
@@ -52,28 +66,32 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// Arguments of `signOut`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Leaving {
     everywhere: bool,
     /// Whether to remove what this device holds of the account, unsent work among it.
     forget: bool,
 }
 
+json_read! { Leaving { everywhere: "everywhere", forget: "forget" } }
+
 /// What signing in did.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct SignedIn {
     adopted_verses: usize,
     adopted_operations: u64,
 }
 
+json_write! { SignedIn { adopted_verses: "adoptedVerses", adopted_operations: "adoptedOperations" } }
+
 /// What signing out did.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct SignedOut {
     parked_operations: u64,
     server_told: bool,
 }
+
+json_write! { SignedOut { parked_operations: "parkedOperations", server_told: "serverTold" } }
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn account_view(&self) -> Result<AccountView, EngineError> {

@@ -1,12 +1,12 @@
 //! Adding: what was typed or pasted is read entry by entry, shown with its words, and added with a result for each.
 
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
 use verses_client::{NewVerse, Platform, Transport};
 use verses_core::{
     DEFAULT_TRANSLATION, MAX_CARD_VERSES, Passage, PassageError, VerseId, parse_passages, sorted, translation_name,
 };
 use verses_corpus::starter_packs as corpus_packs;
+use verses_json::{json_read, json_write};
 use verses_store::LocalStore;
 
 use crate::app::App;
@@ -16,14 +16,16 @@ use crate::wire::{CardView, EngineError};
 const MAX_PREVIEWS: usize = 200;
 
 /// Arguments of `parse`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Typed {
     text: String,
     translation: Option<String>,
 }
 
+json_read! { Typed { text: "text", translation: "translation" } }
+
 /// One entry of what was typed.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Entry {
     input: String,
     start: usize,
@@ -32,8 +34,9 @@ pub(crate) struct Entry {
     error: Option<ParseError>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+json_write! { Entry { input: "input", start: "start", end: "end", passage: "passage", error: "error" } }
+
+#[derive(Debug)]
 struct PassageView {
     verse_id: VerseId,
     reference: String,
@@ -43,33 +46,50 @@ struct PassageView {
     too_long: bool,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { PassageView {
+    verse_id: "verseId",
+    reference: "reference",
+    preview: "preview",
+    verses: "verses",
+    state: "state",
+    too_long: "tooLong",
+} }
+
+#[derive(Debug)]
 struct ParseError {
     message: String,
     suggestion: Option<String>,
 }
 
+json_write! { ParseError { message: "message", suggestion: "suggestion" } }
+
 /// Arguments of `add`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Wanted {
     verses: Vec<WantedVerse>,
 }
 
-#[derive(Debug, Deserialize)]
+json_read! { Wanted { verses: "verses" } }
+
+#[derive(Debug)]
 pub(crate) struct WantedVerse {
     pub(crate) reference: String,
     pub(crate) translation: Option<String>,
     pub(crate) text: Option<String>,
 }
 
+json_read! { WantedVerse { reference: "reference", translation: "translation", text: "text" } }
+
 /// What became of one.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Added {
     pub(crate) reference: String,
     pub(crate) outcome: &'static str,
     card: Option<CardView>,
     error: Option<EngineError>,
 }
+
+json_write! { Added { reference: "reference", outcome: "outcome", card: "card", error: "error" } }
 
 impl Added {
     pub(crate) fn verse_id(&self) -> Option<VerseId> {
@@ -78,19 +98,23 @@ impl Added {
 }
 
 /// A list to begin with.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Pack {
     id: String,
     title: String,
     items: Vec<PackItem>,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { Pack { id: "id", title: "title", items: "items" } }
+
+#[derive(Debug)]
 struct PackItem {
     reference: String,
     osis: String,
     known: bool,
 }
+
+json_write! { PackItem { reference: "reference", osis: "osis", known: "known" } }
 
 /// A part of what was typed, and what it is.
 struct Part<'a> {

@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use verses_client::{ClientConfig, DataService, Hints, Platform, Transport};
+use verses_json::{FromJson, ToJson};
 use verses_store::LocalStore;
 
 use crate::board::Board;
@@ -143,7 +142,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             "importData" => answer(self.import_data(read(arguments)?).await),
             "texts" => answer(Ok(self.text_states().await)),
             "loadTexts" => answer(self.load_texts(read(arguments)?).await),
-            _ => Err(EngineError::new("unknown_call", format!("the engine has no call {name}: reload the page"))),
+            _ => Err(EngineError::new("unknown_call", format!("the engine has no call `{name}`: reload the page"))),
         }
     }
 }
@@ -151,11 +150,10 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
 /// How often the loop looks at the store by itself, milliseconds: whoever writes wakes it.
 const LOOK_MS: u64 = 60_000;
 
-fn read<A: DeserializeOwned>(arguments: &str) -> Result<A, EngineError> {
-    // From bytes, as everywhere: reading text as well would be all of serde's code a second time in the browser.
-    serde_json::from_slice(arguments.as_bytes()).map_err(|e| EngineError::new("bad_arguments", e.to_string()))
+fn read<A: FromJson>(arguments: &str) -> Result<A, EngineError> {
+    verses_json::read(arguments.as_bytes()).map_err(|e| EngineError::new("bad_arguments", e.to_string()))
 }
 
-fn answer<A: Serialize>(result: Result<A, EngineError>) -> Result<String, EngineError> {
-    serde_json::to_string(&result?).map_err(|e| EngineError::new("bad_answer", e.to_string()))
+fn answer<A: ToJson>(result: Result<A, EngineError>) -> Result<String, EngineError> {
+    Ok(verses_json::to_text(&result?))
 }

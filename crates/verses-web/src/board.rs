@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use litemap::LiteMap;
 
 use batchsync::{Event, FaultClass, NetworkQuality, Phase, Progress, WaitReason};
-use serde::{Deserialize, Serialize};
 use verses_client::{PROFILE_ENTITY, SyncEvent};
 use verses_core::VerseId;
+use verses_json::{ToJson, Writer, json_write};
 
 /// Requests that are shown.
 const MAX_REQUESTS: usize = 20;
@@ -15,8 +15,7 @@ const MAX_REQUESTS: usize = 20;
 const MAX_RESULTS: usize = 100;
 
 /// How syncing stands.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SyncState {
     phase: String,
     reason: Option<String>,
@@ -29,7 +28,7 @@ pub struct SyncState {
     in_flight: u64,
     bytes_done: u64,
     bytes_total: u64,
-    per_second: Option<f64>,
+    per_second: Option<Rate>,
     eta_ms: Option<u64>,
     quality: Option<String>,
     round_trip_ms: Option<u64>,
@@ -41,8 +40,31 @@ pub struct SyncState {
     pub(crate) leader: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+json_write! { SyncState {
+    phase: "phase",
+    reason: "reason",
+    until: "until",
+    total: "total",
+    successful: "successful",
+    failed: "failed",
+    blocked: "blocked",
+    pending: "pending",
+    in_flight: "inFlight",
+    bytes_done: "bytesDone",
+    bytes_total: "bytesTotal",
+    per_second: "perSecond",
+    eta_ms: "etaMs",
+    quality: "quality",
+    round_trip_ms: "roundTripMs",
+    batch_size: "batchSize",
+    last_sync_at: "lastSyncAt",
+    trouble: "trouble",
+    requests: "requests",
+    results: "results",
+    leader: "leader",
+} }
+
+#[derive(Debug, Clone, PartialEq)]
 struct SyncRequest {
     id: String,
     is_batch: bool,
@@ -54,8 +76,18 @@ struct SyncRequest {
     bytes_sent: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+json_write! { SyncRequest {
+    id: "id",
+    is_batch: "isBatch",
+    operations: "operations",
+    state: "state",
+    successful: "successful",
+    failed: "failed",
+    elapsed_ms: "elapsedMs",
+    bytes_sent: "bytesSent",
+} }
+
+#[derive(Debug, Clone, PartialEq)]
 struct Outcome {
     id: String,
     kind: String,
@@ -63,6 +95,24 @@ struct Outcome {
     outcome: String,
     message: Option<String>,
     at: i64,
+}
+
+json_write! { Outcome { id: "id", kind: "kind", about: "about", outcome: "outcome", message: "message", at: "at" } }
+
+/// Operations a second, written to a thousandth: all digits would be a large part of what is downloaded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rate(f64);
+
+impl ToJson for Rate {
+    fn to_json(&self, out: &mut Writer) {
+        // Out of range is the end of the range, and what is no number is 0.
+        let thousandths = (self.0 * 1_000.0) as u64;
+        (thousandths / 1_000).to_json(out);
+        out.word(".");
+        for digit in [thousandths / 100 % 10, thousandths / 10 % 10, thousandths % 10] {
+            digit.to_json(out);
+        }
+    }
 }
 
 /// The state as it grows.
@@ -177,7 +227,7 @@ impl Board {
         (state.total, state.successful, state.failed) = (progress.total, progress.successful, progress.failed);
         (state.blocked, state.pending, state.in_flight) = (progress.blocked, progress.pending, progress.in_flight);
         (state.bytes_done, state.bytes_total) = (progress.bytes_done, progress.bytes_total);
-        (state.per_second, state.eta_ms) = (progress.operations_per_second, progress.eta_ms);
+        (state.per_second, state.eta_ms) = (progress.operations_per_second.map(Rate), progress.eta_ms);
         let (phase, reason, until) = match progress.phase {
             Phase::Idle => ("idle", None, None),
             Phase::Waiting { until, reason } => ("waiting", Some(reason_name(reason)), until),
@@ -266,5 +316,22 @@ fn fault_text(class: FaultClass) -> &'static str {
         FaultClass::Throttled => "The server asks to wait a little. It is tried again by itself.",
         FaultClass::Storage => "This device could not save the answer. It is tried again by itself.",
         _ => "The server could not do it just now. It is tried again by itself.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_written_as_a_number_to_a_thousandth() {
+        for (rate, text) in
+            [(0.0, "0.000"), (0.25, "0.250"), (12.3456, "12.345"), (1e9, "1000000000.000"), (-1.0, "0.000")]
+        {
+            assert_eq!(verses_json::to_text(&Rate(rate)), text);
+        }
+        for odd in [f64::NAN, f64::INFINITY] {
+            assert!(serde_json::from_str::<f64>(&verses_json::to_text(&Rate(odd))).is_ok());
+        }
     }
 }

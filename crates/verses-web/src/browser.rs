@@ -72,7 +72,7 @@ impl Engine {
             time_zone: platform.time_zone(),
             pieces: Box::new(Kept),
             tell: Arc::new(move |event| {
-                let Ok(text) = serde_json::to_string(event) else { return };
+                let text = verses_json::to_text(event);
                 // What a listener throws is its own affair.
                 drop(tell.call1(&JsValue::NULL, &text.into()));
             }),
@@ -112,7 +112,7 @@ impl Engine {
     /// # Errors
     /// A hint that is none.
     pub fn hint(&self, hint: &str) -> Result<(), JsValue> {
-        let hint = serde_json::from_slice(hint.as_bytes())
+        let hint = verses_json::read(hint.as_bytes())
             .map_err(|e| rejected(&EngineError::new("bad_arguments", format!("no hint: {e}"))))?;
         self.app.hint(hint);
         Browser.wake();
@@ -125,7 +125,7 @@ impl Engine {
         let app = Rc::clone(&self.app);
         wasm_bindgen_futures::future_to_promise(async move {
             let report = app.sync_once().await.map_err(|e| rejected(&e))?;
-            Ok(serde_json::to_string(&report).unwrap_or_default().into())
+            Ok(verses_json::to_text(&report).into())
         })
     }
 
@@ -141,5 +141,5 @@ impl Engine {
 }
 
 fn rejected(error: &EngineError) -> JsValue {
-    serde_json::to_string(error).unwrap_or_default().into()
+    verses_json::to_text(error).into()
 }

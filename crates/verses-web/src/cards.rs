@@ -1,27 +1,26 @@
 //! Calls about cards: how things stand, what is due, one card, and what is done to it.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 use verses_client::{CardWithVerse, DualWriteResult, Platform, Transport};
 use verses_core::display::typed_answer;
 use verses_core::{
     CardEvent, CardEventKind, DEFAULT_TRANSLATION, OperationId, Phase, ReferenceDisplayMode, UnixMillis, VerseId,
     fold_step,
 };
+use verses_json::{json_read, json_write};
 use verses_store::{CardCounts, LocalStore, ReviewDays, StoredEvent};
 
 use crate::account::AccountView;
 use crate::app::App;
-use crate::wire::{CardView, DateText, EngineError, OfCard};
+use crate::wire::{CardView, EngineError, OfCard};
 
 /// Dates foretold for a card.
 const UPCOMING: usize = 6;
 
 /// How things stand.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Overview {
-    today: DateText,
+    today: Date,
     due: u64,
     total: u64,
     archived: u64,
@@ -35,27 +34,44 @@ pub(crate) struct Overview {
     failed: u64,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { Overview {
+    today: "today",
+    due: "due",
+    total: "total",
+    archived: "archived",
+    reviewed_today: "reviewedToday",
+    day_streak: "dayStreak",
+    next: "next",
+    account: "account",
+    display_mode: "displayMode",
+    translation: "translation",
+    waiting: "waiting",
+    failed: "failed",
+} }
+
+#[derive(Debug)]
 struct Next {
-    date: DateText,
+    date: Date,
     count: u64,
 }
 
+json_write! { Next { date: "date", count: "count" } }
+
 /// A card with all that happened to it.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct CardDetail {
     card: CardView,
     history: Vec<HistoryEntry>,
     upcoming: Vec<Upcoming>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+json_write! { CardDetail { card: "card", history: "history", upcoming: "upcoming" } }
+
+#[derive(Debug)]
 struct HistoryEntry {
     operation_id: String,
     at: UnixMillis,
-    date: DateText,
+    date: Date,
     kind: &'static str,
     was_successful: Option<bool>,
     seconds: Option<u32>,
@@ -63,51 +79,71 @@ struct HistoryEntry {
     synced: bool,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { HistoryEntry {
+    operation_id: "operationId",
+    at: "at",
+    date: "date",
+    kind: "kind",
+    was_successful: "wasSuccessful",
+    seconds: "seconds",
+    phase: "phase",
+    synced: "synced",
+} }
+
+#[derive(Debug)]
 struct Upcoming {
-    date: DateText,
+    date: Date,
     phase: Phase,
 }
 
+json_write! { Upcoming { date: "date", phase: "phase" } }
+
 /// Arguments of `review`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Review {
     verse_id: VerseId,
     was_successful: bool,
     seconds: Option<u32>,
 }
 
+json_read! { Review { verse_id: "verseId", was_successful: "wasSuccessful", seconds: "seconds" } }
+
 /// Arguments of `archive`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Archive {
     verse_id: VerseId,
     archived: bool,
 }
 
+json_read! { Archive { verse_id: "verseId", archived: "archived" } }
+
 /// Arguments of `setPhase`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct SetPhase {
     verse_id: VerseId,
     phase: Phase,
 }
 
+json_read! { SetPhase { verse_id: "verseId", phase: "phase" } }
+
 /// Arguments of `score`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Typed {
     text: String,
     typed: String,
 }
 
+json_read! { Typed { text: "text", typed: "typed" } }
+
 /// How close a typed answer comes.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Score {
     right: usize,
     of: usize,
     percent: usize,
 }
+
+json_write! { Score { right: "right", of: "of", percent: "percent" } }
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn overview(&self) -> Result<Overview, EngineError> {
@@ -119,13 +155,13 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let CardCounts { active, archived, due, next } = service.store().card_counts(&owner, today).await?;
         let ReviewDays { of_today, in_a_row } = service.store().review_days(&owner, today).await?;
         Ok(Overview {
-            today: DateText(today),
+            today,
             due,
             total: active,
             archived,
             reviewed_today: of_today,
             day_streak: in_a_row,
-            next: next.map(|(date, count)| Next { date: DateText(date), count }),
+            next: next.map(|(date, count)| Next { date, count }),
             account: self.account_view().await?,
             display_mode: profile.reference_display_mode.value.unwrap_or_default(),
             translation: profile.preferred_translation.value.unwrap_or_else(|| DEFAULT_TRANSLATION.to_owned()),
@@ -185,7 +221,7 @@ fn foretell(entry: &CardWithVerse, today: Date) -> Vec<Upcoming> {
     let mut upcoming = Vec::with_capacity(UPCOMING);
     while upcoming.len() < UPCOMING {
         let date = card.next_due_date.max(today);
-        upcoming.push(Upcoming { date: DateText(date), phase: card.current_phase });
+        upcoming.push(Upcoming { date, phase: card.current_phase });
         let last = card.fold.last_event.clone();
         let Ok(operation_id) = OperationId::new(format!("~{}", upcoming.len())) else { break };
         let event = CardEvent {
@@ -215,7 +251,7 @@ impl From<StoredEvent> for HistoryEntry {
         Self {
             operation_id: event.operation_id.into_string(),
             at: event.occurred_at,
-            date: DateText(event.local_date),
+            date: event.local_date,
             kind,
             was_successful,
             seconds,

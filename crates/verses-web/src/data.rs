@@ -1,8 +1,8 @@
 //! Data out and in: everything on this device about the present owner as one JSON text, and passages from such a text.
 
-use serde::{Deserialize, Serialize};
 use verses_client::{CardWithVerse, Platform, Transport};
 use verses_core::{CardEvent, PRIVATE_TRANSLATION, Phase, Profile};
+use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, QueuedOperation};
 
 use crate::adding::{Added, WantedVerse};
@@ -14,8 +14,7 @@ const FORMAT: &str = "verses-export";
 /// Version of its shape.
 const VERSION: u32 = 1;
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 struct Export {
     format: &'static str,
     version: u32,
@@ -26,8 +25,16 @@ struct Export {
     queue: Vec<QueuedOperation>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+json_write! { Export {
+    format: "format",
+    version: "version",
+    exported_at: "exportedAt",
+    profile: "profile",
+    passages: "passages",
+    queue: "queue",
+} }
+
+#[derive(Debug)]
 struct ExportedPassage {
     reference: String,
     translation: String,
@@ -37,33 +44,52 @@ struct ExportedPassage {
     events: Vec<CardEvent>,
 }
 
+json_write! { ExportedPassage {
+    reference: "reference",
+    translation: "translation",
+    text: "text",
+    phase: "phase",
+    archived: "archived",
+    events: "events",
+} }
+
 /// What is taken of an export.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Import {
     format: String,
     version: u32,
     passages: Vec<ImportedPassage>,
 }
 
-#[derive(Debug, Deserialize)]
+json_read! { Import { format: "format", version: "version", passages: "passages" } }
+
+#[derive(Debug)]
 struct ImportedPassage {
     reference: String,
     translation: String,
-    #[serde(default)]
     text: String,
     phase: Phase,
-    #[serde(default)]
     archived: bool,
 }
 
+json_read! { ImportedPassage {
+    reference: "reference",
+    translation: "translation",
+    text: "text" or(String::new()),
+    phase: "phase",
+    archived: "archived" or(false),
+} }
+
 /// Arguments of `importData`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Given {
     data: String,
 }
 
+json_read! { Given { data: "data" } }
+
 /// What an import did.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default)]
 pub(crate) struct Imported {
     added: usize,
     duplicates: usize,
@@ -71,6 +97,8 @@ pub(crate) struct Imported {
     phases: usize,
     failed: Vec<Added>,
 }
+
+json_write! { Imported { added: "added", duplicates: "duplicates", phases: "phases", failed: "failed" } }
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn export_data(&self) -> Result<String, EngineError> {
@@ -96,13 +124,13 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             passages: passages.collect(),
             queue: service.store().queue_of(&owner, false, u32::MAX).await?,
         };
-        serde_json::to_string(&export).map_err(|e| EngineError::new("unreadable", e.to_string()))
+        Ok(verses_json::to_text(&export))
     }
 
     /// Adds the passages of an export and sets their phases. The history of reviews stays with the account it was made in:
     /// reviews of another day cannot be made again.
     pub(crate) async fn import_data(&self, given: Given) -> Result<Imported, EngineError> {
-        let import: Import = serde_json::from_slice(given.data.trim_start_matches('\u{feff}').as_bytes())
+        let import: Import = verses_json::read(given.data.trim_start_matches('\u{feff}').as_bytes())
             .map_err(|e| EngineError::new("not_an_export", format!("This is no file that Verses has saved ({e}).")))?;
         if import.format != FORMAT || import.version > VERSION {
             let message = "This file was saved by a newer version, or is none of Verses. Update the app and try again.";

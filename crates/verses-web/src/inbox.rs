@@ -2,9 +2,9 @@
 
 use batchsync::{Explanation, FailureReason, OperationStatus};
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
 use verses_core::{Operation, VerseId};
+use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, QueuedOperation};
 
 use crate::app::App;
@@ -14,29 +14,33 @@ use crate::wire::EngineError;
 const MAX_EXPLAINED: usize = 200;
 
 /// Arguments of `queue`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Wanted {
     failed_only: bool,
     limit: u32,
 }
 
+json_read! { Wanted { failed_only: "failedOnly", limit: "limit" } }
+
 /// Arguments of `retry` and `discard`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Ids {
     ids: Vec<String>,
 }
 
+json_read! { Ids { ids: "ids" } }
+
 /// Arguments of `supplyText`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct OwnText {
     id: String,
     text: String,
 }
 
+json_read! { OwnText { id: "id", text: "text" } }
+
 /// How one operation stands.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct QueueItem {
     id: String,
     kind: String,
@@ -49,6 +53,19 @@ pub(crate) struct QueueItem {
     needs_text: bool,
     bytes: u32,
 }
+
+json_write! { QueueItem {
+    id: "id",
+    kind: "kind",
+    about: "about",
+    queued_at: "queuedAt",
+    retry_count: "retryCount",
+    state: "state",
+    reason: "reason",
+    why: "why",
+    needs_text: "needsText",
+    bytes: "bytes",
+} }
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn queue(&self, wanted: Wanted) -> Result<Vec<QueueItem>, EngineError> {
@@ -88,8 +105,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let mut lines = String::new();
         for (owner, _) in service.store().queue_owners().await? {
             for row in service.store().queue_of(&owner, false, u32::MAX).await? {
-                let line = serde_json::to_string(&row).map_err(|e| EngineError::new("unreadable", e.to_string()))?;
-                lines.push_str(&line);
+                lines.push_str(&verses_json::to_text(&row));
                 lines.push('\n');
             }
         }

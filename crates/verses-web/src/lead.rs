@@ -5,11 +5,11 @@ use litemap::LiteMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batchsync::NetworkHint;
-use serde::{Deserialize, Serialize};
 use verses_client::{
     ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport,
 };
 use verses_core::VerseId;
+use verses_json::{Fields, FromJson, JsonError, Value, json_write};
 use verses_store::{LocalStore, StoreChange};
 
 use crate::app::App;
@@ -26,8 +26,7 @@ const REST_MS: u64 = 10 * 60_000;
 const FAULT_REST_MS: u64 = 5_000;
 
 /// What happened outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(tag = "hint", rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
     /// There is a network again.
     Online,
@@ -40,22 +39,43 @@ pub enum Hint {
     /// The server has something new.
     Poke,
     /// The browser says what kind of network it is.
-    #[serde(rename_all = "camelCase")]
     Network {
         /// Round trip, milliseconds.
         rtt_ms: Option<u64>,
         /// Bits a second.
         bandwidth_bps: Option<u64>,
         /// Whether the user asks to spare data.
-        #[serde(default)]
         save_data: bool,
     },
     /// Somebody wrote to the store: look at it.
     Changed,
 }
 
+impl FromJson for Hint {
+    fn from_json(value: &Value<'_>) -> Result<Self, JsonError> {
+        let mut fields = Fields::of(value);
+        let name: Option<String> = fields.take("hint");
+        let hint = match name.as_deref() {
+            Some("online") => Self::Online,
+            Some("offline") => Self::Offline,
+            Some("foreground") => Self::Foreground,
+            Some("syncNow") => Self::SyncNow,
+            Some("poke") => Self::Poke,
+            Some("network") => Self::Network {
+                rtt_ms: fields.take("rttMs").flatten(),
+                bandwidth_bps: fields.take("bandwidthBps").flatten(),
+                save_data: fields.take_or("saveData", false).unwrap_or_default(),
+            },
+            Some("changed") => Self::Changed,
+            Some(_) => return Err(JsonError::expected("a known hint").within("hint")),
+            None => return Err(fields.fault()),
+        };
+        fields.done(hint)
+    }
+}
+
 /// What one run of syncing did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunReport {
     /// Operations applied.
     pub successful: u64,
@@ -64,6 +84,8 @@ pub struct RunReport {
     /// Whether nothing that could be sent is left.
     pub done: bool,
 }
+
+json_write! { RunReport { successful: "successful", failed: "failed", done: "done" } }
 
 pub(crate) fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
     board.lock().unwrap_or_else(PoisonError::into_inner)

@@ -4,13 +4,13 @@
 use std::rc::Rc;
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 use verses_client::{CardWithVerse, Platform, Transport};
 use verses_core::{Phase, VerseId, reviews_needed};
+use verses_json::{json_names_read, json_read, json_write};
 use verses_store::{LocalStore, Revision};
 
 use crate::app::App;
-use crate::wire::{DateText, EngineError};
+use crate::wire::EngineError;
 
 /// Characters of the words that a row shows.
 const EXCERPT_CHARS: usize = 140;
@@ -27,16 +27,16 @@ pub(crate) struct Shelf {
     haystacks: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Show {
     Active,
     Due,
     Archived,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+json_names_read! { Show { Active "active", Due "due", Archived "archived" } }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sort {
     Due,
     Reference,
@@ -44,8 +44,9 @@ enum Sort {
     Streak,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+json_names_read! { Sort { Due "due", Reference "reference", Added "added", Streak "streak" } }
+
+#[derive(Debug, Clone, Copy)]
 enum PhaseFilter {
     All,
     Daily,
@@ -54,8 +55,10 @@ enum PhaseFilter {
     Monthly,
 }
 
+json_names_read! { PhaseFilter { All "all", Daily "daily", Weekly "weekly", Biweekly "biweekly", Monthly "monthly" } }
+
 impl PhaseFilter {
-    fn takes(&self, phase: Phase) -> bool {
+    fn takes(self, phase: Phase) -> bool {
         match self {
             Self::All => true,
             Self::Daily => phase == Phase::Daily,
@@ -66,7 +69,7 @@ impl PhaseFilter {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Filter {
     search: String,
     phase: PhaseFilter,
@@ -74,24 +77,29 @@ struct Filter {
     sort: Sort,
 }
 
+json_read! { Filter { search: "search", phase: "phase", show: "show", sort: "sort" } }
+
 /// Arguments of `library`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Wanted {
     filter: Filter,
     offset: usize,
     limit: usize,
 }
 
+json_read! { Wanted { filter: "filter", offset: "offset", limit: "limit" } }
+
 /// A window of the listing.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct LibraryPage {
     total: usize,
     offset: usize,
     rows: Vec<Row>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+json_write! { LibraryPage { total: "total", offset: "offset", rows: "rows" } }
+
+#[derive(Debug)]
 struct Row {
     verse_id: VerseId,
     reference: String,
@@ -101,10 +109,24 @@ struct Row {
     progress: u32,
     needed: Option<u32>,
     streak: u32,
-    next_due: DateText,
+    next_due: Date,
     is_due: bool,
     archived: bool,
 }
+
+json_write! { Row {
+    verse_id: "verseId",
+    reference: "reference",
+    translation: "translation",
+    excerpt: "excerpt",
+    phase: "phase",
+    progress: "progress",
+    needed: "needed",
+    streak: "streak",
+    next_due: "nextDue",
+    is_due: "isDue",
+    archived: "archived",
+} }
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn library(&self, wanted: Wanted) -> Result<LibraryPage, EngineError> {
@@ -195,7 +217,7 @@ impl Row {
             progress: card.phase_progress_count,
             needed: reviews_needed(card.current_phase),
             streak: card.current_streak,
-            next_due: DateText(card.next_due_date),
+            next_due: card.next_due_date,
             is_due: !card.archived && card.next_due_date <= today,
             archived: card.archived,
         }

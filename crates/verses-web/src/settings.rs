@@ -2,9 +2,9 @@
 //! every tab has the same.
 
 use batchsync::{BatchConfig, Delivery, Engine};
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use verses_client::{ClientConfig, DataService, OfflineTexts, Platform, Transport};
+use verses_json::{json_object, json_write};
 use verses_store::{LocalStore, StoreChange};
 
 use crate::app::App;
@@ -19,15 +19,15 @@ const FETCH_INTERVAL_MS: u64 = 60_000;
 const FETCH_INTERVALS: std::ops::RangeInclusive<u64> = 5_000..=24 * 3_600_000;
 
 /// What was chosen; what is absent has its default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DeviceSettings {
     batch: BatchSettings,
     fetch_interval_ms: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+json_object! { DeviceSettings { batch: "batch" or(BatchSettings::default()), fetch_interval_ms: "fetchIntervalMs" } }
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct BatchSettings {
     max_batch_size: Option<u32>,
     batch_timeout_ms: Option<i64>,
@@ -36,12 +36,22 @@ struct BatchSettings {
     individual_only: Option<bool>,
 }
 
+json_object! { BatchSettings {
+    max_batch_size: "maxBatchSize",
+    batch_timeout_ms: "batchTimeoutMs",
+    max_retries: "maxRetries",
+    network_aware_throttling: "networkAwareThrottling",
+    individual_only: "individualOnly",
+} }
+
 /// What was chosen, and what holds else.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct SettingsView {
     chosen: DeviceSettings,
     defaults: DeviceSettings,
 }
+
+json_write! { SettingsView { chosen: "chosen", defaults: "defaults" } }
 
 impl DeviceSettings {
     fn defaults() -> Self {
@@ -91,7 +101,7 @@ impl DeviceSettings {
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     fn chosen(&self) -> DeviceSettings {
         // What cannot be read was written by another release: the defaults hold until somebody chooses again.
-        serde_json::from_slice(self.settings.borrow().as_bytes()).unwrap_or_default()
+        verses_json::read(self.settings.borrow().as_bytes()).unwrap_or_default()
     }
 
     async fn stored_settings(&self) -> Result<String, EngineError> {
@@ -129,7 +139,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
 
     pub(crate) async fn update_settings(&self, chosen: DeviceSettings) -> Result<SettingsView, EngineError> {
         chosen.check()?;
-        let value = serde_json::to_string(&chosen).map_err(|e| EngineError::new("unreadable", e.to_string()))?;
+        let value = verses_json::to_text(&chosen);
         let change = StoreChange::PutMeta { key: SETTINGS.to_owned(), value };
         self.service().store().commit(None, vec![change]).await?;
         self.take_settings().await?;

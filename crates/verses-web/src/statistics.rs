@@ -2,13 +2,13 @@
 
 use jiff::civil::Date;
 use litemap::LiteMap;
-use serde::{Deserialize, Serialize};
 use verses_client::{Platform, Transport};
 use verses_core::{Card, CardEventKind, Phase, VerseId, add_days, date_from_text, fold_step, quoted};
+use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, StoredEvent};
 
 use crate::app::App;
-use crate::wire::{DateText, EngineError};
+use crate::wire::EngineError;
 
 /// Days foretold.
 const FORECAST_DAYS: i64 = 14;
@@ -16,14 +16,15 @@ const FORECAST_DAYS: i64 = 14;
 const WEEKS: i64 = 12;
 
 /// Arguments of `statistics`: the first date of the calendar.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Since {
     from: String,
 }
 
+json_read! { Since { from: "from" } }
+
 /// Progress over time.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct Statistics {
     calendar: Vec<Day>,
     phases: Phases,
@@ -34,15 +35,27 @@ pub(crate) struct Statistics {
     best_day_streak: u32,
 }
 
-#[derive(Debug, Clone, Copy, Serialize)]
+json_write! { Statistics {
+    calendar: "calendar",
+    phases: "phases",
+    forecast: "forecast",
+    history: "history",
+    reviews: "reviews",
+    successful: "successful",
+    best_day_streak: "bestDayStreak",
+} }
+
+#[derive(Debug, Clone, Copy)]
 struct Day {
-    date: DateText,
+    date: Date,
     reviews: u64,
     successful: u64,
 }
 
+json_write! { Day { date: "date", reviews: "reviews", successful: "successful" } }
+
 /// Cards by phase.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Phases {
     daily: u64,
     weekly: u64,
@@ -50,17 +63,23 @@ struct Phases {
     monthly: u64,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { Phases { daily: "daily", weekly: "weekly", biweekly: "biweekly", monthly: "monthly" } }
+
+#[derive(Debug)]
 struct Forecast {
-    date: DateText,
+    date: Date,
     due: u64,
 }
 
-#[derive(Debug, Serialize)]
+json_write! { Forecast { date: "date", due: "due" } }
+
+#[derive(Debug)]
 struct Week {
-    date: DateText,
+    date: Date,
     phases: Phases,
 }
+
+json_write! { Week { date: "date", phases: "phases" } }
 
 impl Phases {
     fn count(&mut self, phase: Phase) {
@@ -106,7 +125,7 @@ fn days_of(events: &[StoredEvent]) -> LiteMap<Date, Day> {
     for stored in events {
         if let CardEventKind::Reviewed { was_successful, .. } = stored.event.kind {
             let date = stored.event.local_date;
-            let day = days.entry(date).or_insert(Day { date: DateText(date), reviews: 0, successful: 0 });
+            let day = days.entry(date).or_insert(Day { date, reviews: 0, successful: 0 });
             day.reviews += 1;
             day.successful += u64::from(was_successful);
         }
@@ -131,7 +150,7 @@ fn forecast(cards: &[Card], today: Date) -> Vec<Forecast> {
     let dates = (0..FORECAST_DAYS).filter_map(|days| add_days(today, days));
     let due_on =
         |date: Date| cards.iter().filter(|card| !card.archived && card.next_due_date.max(today) == date).count() as u64;
-    dates.map(|date| Forecast { date: DateText(date), due: due_on(date) }).collect()
+    dates.map(|date| Forecast { date, due: due_on(date) }).collect()
 }
 
 /// Cards by phase at the end of each of the last weeks, oldest first. Events come by card, in the order of the fold.
@@ -150,7 +169,7 @@ fn history(events: &[StoredEvent], today: Date) -> Vec<Week> {
             }
         }
     }
-    ends.into_iter().zip(weeks).map(|(end, phases)| Week { date: DateText(end), phases }).collect()
+    ends.into_iter().zip(weeks).map(|(end, phases)| Week { date: end, phases }).collect()
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use verses_client::{OfflineTexts, Platform, Transport};
 use verses_core::{Book, Passage, TextLookup, UnixMillis, Verse, quoted, sorted};
 use verses_corpus::{Pieces, TranslationInfo, number_of_book, translations};
+use verses_json::{json_read, json_write};
 use verses_store::LocalStore;
 
 use crate::app::App;
@@ -65,7 +65,7 @@ impl OfflineTexts for PieceTexts {
 }
 
 /// How much of a translation is on this device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextState {
     translation: String,
     title: String,
@@ -76,11 +76,23 @@ pub struct TextState {
     loading: bool,
 }
 
+json_write! { TextState {
+    translation: "translation",
+    title: "title",
+    licence: "licence",
+    pieces: "pieces",
+    have: "have",
+    bytes: "bytes",
+    loading: "loading",
+} }
+
 /// Arguments of `loadTexts`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Wanted {
     translation: String,
 }
+
+json_read! { Wanted { translation: "translation" } }
 
 fn is_known(translation: &str) -> bool {
     translations().iter().any(|info| info.name == translation)

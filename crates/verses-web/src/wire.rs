@@ -2,13 +2,12 @@
 //! has the same in TypeScript.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
 use verses_client::{CardWithVerse, ClientError};
 use verses_core::{PRIVATE_TRANSLATION, Phase, Slot, UnixMillis, VerseId, reviews_needed};
+use verses_json::{ToJson, Writer, json_read, json_write};
 
 /// A call that did not do what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineError {
     /// Stable code.
     pub code: String,
@@ -17,6 +16,8 @@ pub struct EngineError {
     /// Whether the same call may succeed later.
     pub retryable: bool,
 }
+
+json_write! { EngineError { code: "code", message: "message", retryable: "retryable" } }
 
 impl EngineError {
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
@@ -46,8 +47,7 @@ impl From<verses_store::StoreError> for EngineError {
 }
 
 /// What the engine tells without being asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "event", rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Syncing stands otherwise than before: `syncState` says how. Told often; who listens asks when it suits.
     SyncChanged,
@@ -58,6 +58,18 @@ pub enum Event {
     },
 }
 
+impl ToJson for Event {
+    fn to_json(&self, out: &mut Writer) {
+        out.object(&|out| match self {
+            Self::SyncChanged => out.field("event", &"syncChanged"),
+            Self::Texts { state } => {
+                out.field("event", &"texts");
+                out.field("state", state);
+            }
+        });
+    }
+}
+
 /// Told what nobody asked for.
 #[cfg(not(target_arch = "wasm32"))]
 pub type Tell = std::sync::Arc<dyn Fn(&Event) + Send + Sync>;
@@ -66,8 +78,7 @@ pub type Tell = std::sync::Arc<dyn Fn(&Event) + Send + Sync>;
 pub type Tell = std::sync::Arc<dyn Fn(&Event)>;
 
 /// A card with its verse, as pages show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CardView {
     pub(crate) verse_id: VerseId,
     pub(crate) reference: String,
@@ -81,36 +92,46 @@ pub(crate) struct CardView {
     streak: u32,
     best_streak: u32,
     last_reviewed_at: Option<UnixMillis>,
-    next_due: DateText,
+    next_due: Date,
     slot: SlotView,
     archived: bool,
     created_at: UnixMillis,
     is_due: bool,
 }
 
+json_write! { CardView {
+    verse_id: "verseId",
+    reference: "reference",
+    translation: "translation",
+    text: "text",
+    is_own_text: "isOwnText",
+    is_verified: "isVerified",
+    phase: "phase",
+    progress: "progress",
+    needed: "needed",
+    streak: "streak",
+    best_streak: "bestStreak",
+    last_reviewed_at: "lastReviewedAt",
+    next_due: "nextDue",
+    slot: "slot",
+    archived: "archived",
+    created_at: "createdAt",
+    is_due: "isDue",
+} }
+
 /// When a card comes back within its phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SlotView {
     day_of_week: Option<i8>,
     week_parity: Option<i8>,
     day_of_month: Option<i8>,
 }
 
+json_write! { SlotView { day_of_week: "dayOfWeek", week_parity: "weekParity", day_of_month: "dayOfMonth" } }
+
 impl From<Slot> for SlotView {
     fn from(slot: Slot) -> Self {
         Self { day_of_week: slot.day_of_week, week_parity: slot.week_parity, day_of_month: slot.day_of_month }
-    }
-}
-
-/// A date as `YYYY-MM-DD`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct DateText(pub(crate) Date);
-
-impl Serialize for DateText {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let date = self.0;
-        serializer.collect_str(&format_args!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
     }
 }
 
@@ -135,7 +156,7 @@ impl CardView {
             streak: card.current_streak,
             best_streak: card.best_streak,
             last_reviewed_at: card.last_reviewed_at,
-            next_due: DateText(card.next_due_date),
+            next_due: card.next_due_date,
             slot: SlotView {
                 day_of_week: card.assigned_day_of_week,
                 week_parity: card.assigned_week_parity,
@@ -149,8 +170,9 @@ impl CardView {
 }
 
 /// Arguments of calls about one card.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(crate) struct OfCard {
     pub(crate) verse_id: VerseId,
 }
+
+json_read! { OfCard { verse_id: "verseId" } }

@@ -108,7 +108,7 @@ impl Page {
     fn try_call(&self, name: &str, arguments: &Value) -> Result<Value, Value> {
         match block_on(self.app.call(name, &arguments.to_string())) {
             Ok(answer) => Ok(serde_json::from_str(&answer).expect("JSON")),
-            Err(error) => Err(serde_json::to_value(error).expect("JSON")),
+            Err(error) => Err(serde_json::from_str(&verses_json::to_text(&error)).expect("JSON")),
         }
     }
 

@@ -4,7 +4,7 @@ use super::source::{Role, has_token};
 use super::{Finding, SourceFile, Tree};
 
 /// Crates that compute the same on every machine and in every run.
-const PURE_CRATES: [&str; 4] = ["batchsync", "verses-core", "verses-corpus", "verses-protocol"];
+const PURE_CRATES: [&str; 5] = ["batchsync", "verses-core", "verses-corpus", "verses-json", "verses-protocol"];
 
 const TIME: &str = "take the time as an argument";
 const RANDOMNESS: &str = "take a seed or the value as an argument";
