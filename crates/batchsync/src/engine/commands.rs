@@ -209,9 +209,9 @@ impl Engine {
     fn take_quietly(&mut self, id: &str) {
         if let Some(slot) = self.queue.find(id) {
             self.forget_fresh(slot);
-            self.suspects.remove(&slot);
-            self.carried.remove(&slot);
-            self.revised.remove(&slot);
+            self.suspects.remove(slot);
+            self.carried.remove(slot);
+            self.revised.remove(slot);
             self.queue.remove(slot);
         }
     }
@@ -329,8 +329,8 @@ impl Engine {
         let was_failed = self.queue.row(slot).is_some_and(|row| matches!(row.state, State::Failed(_)));
         self.queue.set_retry_count(slot, 0);
         self.queue.clear_delay(slot);
-        self.suspects.remove(&slot);
-        self.carried.remove(&slot);
+        self.suspects.remove(slot);
+        self.carried.remove(slot);
         if was_failed {
             self.unblock(now, slot, out);
         } else {

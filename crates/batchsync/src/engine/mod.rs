@@ -14,7 +14,7 @@ mod transition;
 pub use commands::{ChildPolicy, CommandError, Connectivity, Session};
 pub use report::Explanation;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::admission::{Admission, NewOperation, QueueFull, QueueTotals, check_room, may_coalesce};
@@ -22,7 +22,7 @@ use crate::config::{BatchConfig, ConfigError, ServerLimits};
 use crate::operation::{Failure, FailureReason, Millis, OperationId, OperationStatus, QueuedMeta};
 use crate::policy::{Adaptive, BatchPolicy, Fixed};
 use crate::quality::{NetworkQuality, QualityMeter};
-use crate::queue::{BySymbol, Key, Queue, Slot, State, Symbol};
+use crate::queue::{BySymbol, Key, Notes, Queue, Slot, State, Symbol};
 use crate::request::{RequestId, SendMode, Settlement};
 use crate::rng::Rng;
 
@@ -51,11 +51,11 @@ pub struct Engine {
     /// Requests that ended, so that late answers find what they belong to.
     past: VecDeque<(RequestId, u64)>,
     /// Pending rows by the last request that carried them.
-    carried: BTreeMap<Slot, u64>,
+    carried: Notes,
     /// Edited rows: answers of requests up to this number are about the old content.
-    revised: BTreeMap<Slot, u64>,
+    revised: Notes,
     /// Rows whose lone request met a server fault, with the number of successes at that time.
-    suspects: BTreeMap<Slot, u64>,
+    suspects: Notes,
     successes: u64,
     session: SessionState,
     gates: Gates,
@@ -177,9 +177,9 @@ impl Engine {
             requests: Vec::new(),
             sequence: 0,
             past: VecDeque::new(),
-            carried: BTreeMap::new(),
-            revised: BTreeMap::new(),
-            suspects: BTreeMap::new(),
+            carried: Notes::default(),
+            revised: Notes::default(),
+            suspects: Notes::default(),
             successes: 0,
             session: SessionState::default(),
             gates: Gates::default(),

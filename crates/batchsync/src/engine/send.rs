@@ -14,7 +14,7 @@ impl Engine {
         let mode = self.send_mode(now, owner);
         let limit = self.selection(now, owner, mode);
         let suspects = &self.suspects;
-        let slots = self.queue.select(owner, limit, |slot| suspects.contains_key(&slot));
+        let slots = self.queue.select(owner, limit, |slot| suspects.get(slot).is_some());
         let mut out = Settlement::default();
         self.set_aside_oversized(now, &slots, &mut out);
         if !out.is_empty() {

@@ -177,7 +177,7 @@ impl Engine {
             }
             let Some(slot) = self.queue.find(&result.id) else { continue };
             let pending = self.queue.row(slot).is_some_and(|row| row.state == State::Pending);
-            if pending && number > 0 && self.carried.get(&slot) == Some(&number) {
+            if pending && number > 0 && self.carried.get(slot) == Some(number) {
                 self.settle_one(now, slot, request_id, &result.outcome, out);
             }
         }
@@ -194,7 +194,7 @@ impl Engine {
         out: &mut Settlement,
     ) {
         let Some(slot) = self.queue.find(id) else { return };
-        if self.revised.get(&slot).is_some_and(|&revised| number <= revised) {
+        if self.revised.get(slot).is_some_and(|revised| number <= revised) {
             return;
         }
         self.complete(now, slot, request_id, *outcome == OperationOutcome::Duplicate, out);

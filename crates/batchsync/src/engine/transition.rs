@@ -127,8 +127,8 @@ impl Engine {
     ) {
         let failure = Failure { reason, code: code.to_owned(), message: message.to_owned(), failed_at: now };
         self.forget_fresh(slot);
-        self.suspects.remove(&slot);
-        self.carried.remove(&slot);
+        self.suspects.remove(slot);
+        self.carried.remove(slot);
         self.queue.set_state(slot, State::Failed(Box::new(failure.clone())));
         self.push_status(slot, out);
         self.push_result(slot, SettledOutcome::Failed(failure), out);
@@ -140,7 +140,7 @@ impl Engine {
         let mut open = vec![slot];
         while let Some(slot) = open.pop() {
             let Some(id) = self.queue.row(slot).map(|row| row.id.clone()) else { continue };
-            self.carried.remove(&slot);
+            self.carried.remove(slot);
             self.queue.set_state(slot, State::Pending);
             self.queue.renew(slot, now);
             self.make_due(slot);
@@ -192,9 +192,9 @@ impl Engine {
     fn take_out(&mut self, slot: Slot) -> Option<Row> {
         self.forget_fresh(slot);
         // The slot will be used again: nothing known of this row may stick to the next.
-        self.suspects.remove(&slot);
-        self.carried.remove(&slot);
-        self.revised.remove(&slot);
+        self.suspects.remove(slot);
+        self.carried.remove(slot);
+        self.revised.remove(slot);
         self.queue.remove(slot)
     }
 

@@ -1,8 +1,8 @@
 //! Changing the queue: rows in, rows out, changes of state, waits. Every index is kept here.
 
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+use super::index::{Index, group_of};
 use super::intern::EntityNumber;
 use super::{Counts, Delay, Key, Queue, Row, Slot, State};
 use crate::operation::{FailureReason, Millis, OperationStatus, QueuedMeta};
@@ -12,13 +12,14 @@ impl Queue {
     ///
     /// Many at once are sorted and merged, which is faster and packs the indexes tightly.
     pub(crate) fn enter_all(&mut self, slots: &[Slot]) {
-        if slots.len() < 64 || slots.len() * 4 < self.by_id.len() {
+        if slots.len() < 64 || slots.len() as u64 * 4 < self.totals.len {
             for &slot in slots {
                 self.enter(slot);
             }
             return;
         }
-        let (mut chains, mut ages, mut failed, mut entities) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut chains, mut ages, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut children, mut entities) = (Vec::new(), Vec::new());
         for &slot in slots {
             let key = self.key(slot);
             let Some(row) = self.rows.get(slot as usize).and_then(Option::as_ref) else { continue };
@@ -29,7 +30,7 @@ impl Queue {
                 failed.push((0, key.position, slot));
             }
             if let Some(parent) = &row.parent {
-                set_child(self.children.entry(parent.clone()).or_default(), key, true);
+                children.push((group_of(parent), key.position, slot));
             }
             entities.push(row.entity);
             count(self.counts.get_mut(row.owner), row, true);
@@ -37,6 +38,7 @@ impl Queue {
         self.chains.append(chains);
         self.ages.append(ages);
         self.failed.append(failed);
+        self.children.append(children);
         entities.sort_unstable();
         entities.dedup();
         for entity in entities {
@@ -48,18 +50,18 @@ impl Queue {
     /// no index before `enter_all`.
     pub(crate) fn place(&mut self, meta: &QueuedMeta) -> Option<Slot> {
         let slot = self.free.last().copied().unwrap_or(self.rows.len() as Slot);
-        let id: Arc<str> = Arc::from(meta.id.as_str());
-        match self.by_id.entry(id.clone()) {
-            Entry::Occupied(_) => return None,
-            Entry::Vacant(entry) => entry.insert(slot),
-        };
+        if self.find(&meta.id).is_some() {
+            return None;
+        }
+        self.by_id.set((group_of(&meta.id), 0, slot), true);
         let owner = self.symbols.intern(&meta.user_id);
         let parent = meta.depends_on.as_ref().filter(|parent| **parent != meta.id).map(|parent| {
             // The parent's own name is shared while it is queued.
-            self.by_id.get_key_value(parent.as_str()).map_or_else(|| Arc::from(parent.as_str()), |(id, _)| id.clone())
+            let queued = self.find(parent).and_then(|slot| self.row(slot));
+            queued.map_or_else(|| Arc::from(parent.as_str()), |row| row.id.clone())
         });
         let row = Row {
-            id,
+            id: Arc::from(meta.id.as_str()),
             parent,
             position: meta.position,
             aged_from: meta.queued_at,
@@ -98,7 +100,7 @@ impl Queue {
         self.clear_delay(slot);
         self.leave(slot);
         let row = self.rows[slot as usize].take()?;
-        self.by_id.remove(&row.id);
+        self.by_id.set((group_of(&row.id), 0, slot), false);
         self.totals.len -= 1;
         self.totals.bytes -= u64::from(row.payload_bytes);
         self.free.push(slot);
@@ -148,13 +150,14 @@ impl Queue {
 
     pub(crate) fn set_delay(&mut self, slot: Slot, delay: Delay) {
         self.clear_delay(slot);
-        self.delays.insert(slot, delay);
+        self.delays.set((slot, delay.until, u32::from(delay.hard)), true);
         self.delays_by_time.set((0, delay.until, slot), true);
         self.refresh_of(slot);
     }
 
     pub(crate) fn clear_delay(&mut self, slot: Slot) {
-        if let Some(delay) = self.delays.remove(&slot) {
+        if let Some(delay) = self.delay(slot) {
+            self.delays.set((slot, delay.until, u32::from(delay.hard)), false);
             self.delays_by_time.set((0, delay.until, slot), false);
             self.refresh_of(slot);
         }
@@ -172,7 +175,7 @@ impl Queue {
 
     /// Ends the waits the server did not ask for.
     pub(crate) fn end_soft_delays(&mut self) {
-        let soft: Vec<Slot> = self.delays.iter().filter(|(_, delay)| !delay.hard).map(|(&slot, _)| slot).collect();
+        let soft: Vec<Slot> = self.delays.all().filter(|&(_, _, hard)| hard == 0).map(|(slot, _, _)| slot).collect();
         for slot in soft {
             self.clear_delay(slot);
         }
@@ -180,12 +183,11 @@ impl Queue {
 
     /// The clock went back: waits go with it.
     pub(crate) fn shift_delays(&mut self, back: i64) {
-        for delay in self.delays.values_mut() {
-            delay.until = delay.until.saturating_sub(back);
-        }
-        let entries = self.delays.iter().map(|(&slot, delay)| (0, delay.until, slot)).collect();
-        self.delays_by_time = super::Index::default();
-        self.delays_by_time.append(entries);
+        let shifted = self.delays.all().map(|(slot, until, hard)| (slot, until.saturating_sub(back), hard));
+        let shifted: Vec<_> = shifted.collect();
+        (self.delays, self.delays_by_time) = (Index::default(), Index::default());
+        self.delays_by_time.append(shifted.iter().map(|&(slot, until, _)| (0, until, slot)).collect());
+        self.delays.append(shifted);
     }
 
     fn update(&mut self, slot: Slot, change: impl FnOnce(&mut Row)) {
@@ -209,11 +211,7 @@ impl Queue {
         let Some(row) = self.rows.get(slot as usize).and_then(Option::as_ref) else { return };
         let entity = row.entity;
         if let Some(parent) = &row.parent {
-            let children = self.children.entry(parent.clone()).or_default();
-            set_child(children, key, add);
-            if children.is_empty() {
-                self.children.remove(parent);
-            }
+            self.children.set((group_of(parent), key.position, slot), add);
         }
         count(self.counts.get_mut(row.owner), row, add);
         match &row.state {
@@ -260,7 +258,7 @@ impl Queue {
     /// Whether a row is pending and waits for neither time nor another row.
     fn is_free(&self, slot: Slot) -> bool {
         self.row(slot).is_some_and(|row| {
-            row.state == State::Pending && !self.delays.contains_key(&slot) && self.waits_for(row).is_none()
+            row.state == State::Pending && self.delay(slot).is_none() && self.waits_for(row).is_none()
         })
     }
 }
@@ -282,15 +280,6 @@ fn count(counts: &mut Counts, row: &Row, add: bool) {
             step(&mut counts.failed, 1, add);
             step(&mut counts.blocked, u64::from(matches!(failure.reason, FailureReason::Blocked { .. })), add);
         }
-    }
-}
-
-/// A row comes to those that depend on the same operation, or leaves them. They stand in order.
-fn set_child(children: &mut Vec<Key>, child: Key, add: bool) {
-    match (children.binary_search(&child), add) {
-        (Err(place), true) => children.insert(place, child),
-        (Ok(place), false) => drop(children.remove(place)),
-        _ => {}
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! A hundred thousand rows share a few owners and kinds, and often an entity.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Key;
+use super::index::{Index, group_of};
 
 /// An owner or a kind, by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +14,6 @@ pub(crate) struct Symbol(pub(super) u32);
 /// Owners and kinds: few, so they are never forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
-    numbers: BTreeMap<Arc<str>, u32>,
     names: Vec<Arc<str>>,
     /// The last two answers: rows come in runs of one owner and few kinds.
     recent: [Option<Symbol>; 2],
@@ -33,19 +32,18 @@ impl Symbols {
     }
 
     fn number(&mut self, name: &str) -> Symbol {
-        if let Some(&number) = self.numbers.get(name) {
-            return Symbol(number);
+        if let Some(symbol) = self.get(name) {
+            return symbol;
         }
-        let name: Arc<str> = Arc::from(name);
         // Two to the 32 different owners and kinds do not fit in memory.
         let number = self.names.len() as u32;
-        self.numbers.insert(name.clone(), number);
-        self.names.push(name);
+        self.names.push(Arc::from(name));
         Symbol(number)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Symbol> {
-        self.numbers.get(name).copied().map(Symbol)
+        let number = self.names.iter().position(|known| **known == *name)?;
+        Some(Symbol(number as u32))
     }
 
     pub(crate) fn name(&self, symbol: Symbol) -> &str {
@@ -98,19 +96,18 @@ pub(crate) struct Entity {
 /// The entities with rows in the queue. A number is used again once its entity has no rows.
 #[derive(Debug, Default)]
 pub(crate) struct Entities {
-    numbers: BySymbol<BTreeMap<Arc<str>, EntityNumber>>,
+    /// By the group of their names.
+    numbers: Index,
     entities: Vec<Entity>,
     free: Vec<EntityNumber>,
 }
 
 impl Entities {
     pub(crate) fn intern(&mut self, owner: Symbol, name: &str) -> EntityNumber {
-        let numbers = self.numbers.get_mut(owner);
-        if let Some(&number) = numbers.get(name) {
+        if let Some(number) = self.get(owner, name) {
             return number;
         }
-        let name: Arc<str> = Arc::from(name);
-        let entity = Entity { name: name.clone(), owner, rows: 0, in_flight: 0, ready: None };
+        let entity = Entity { name: Arc::from(name), owner, rows: 0, in_flight: 0, ready: None };
         let number = if let Some(number) = self.free.pop() {
             self.entities[number as usize] = entity;
             number
@@ -118,12 +115,14 @@ impl Entities {
             self.entities.push(entity);
             (self.entities.len() - 1) as EntityNumber
         };
-        numbers.insert(name, number);
+        self.numbers.set((group_of(name), 0, number), true);
         number
     }
 
     pub(crate) fn get(&self, owner: Symbol, name: &str) -> Option<EntityNumber> {
-        self.numbers.get(owner)?.get(name).copied()
+        let numbers = self.numbers.group(group_of(name)).map(|(_, _, number)| number);
+        let is_it = |entity: &Entity| entity.owner == owner && *entity.name == *name;
+        numbers.into_iter().find(|&number| is_it(self.entity(number)))
     }
 
     /// How many entities there is room for without asking for more.
@@ -144,7 +143,7 @@ impl Entities {
     pub(crate) fn release(&mut self, number: EntityNumber) {
         let entity = &self.entities[number as usize];
         if entity.rows == 0 {
-            self.numbers.get_mut(entity.owner).remove(&entity.name);
+            self.numbers.set((group_of(&entity.name), 0, number), false);
             self.free.push(number);
         }
     }

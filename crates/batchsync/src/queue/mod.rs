@@ -9,10 +9,10 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use index::Index;
+pub(crate) use index::Notes;
+use index::{Index, group_of};
 pub(crate) use intern::{BySymbol, Symbol};
 use intern::{Entities, EntityNumber, Symbols};
 pub(crate) use select::Selection;
@@ -82,16 +82,18 @@ pub(crate) struct Counts {
 pub(crate) struct Queue {
     rows: Vec<Option<Row>>,
     free: Vec<Slot>,
-    by_id: BTreeMap<Arc<str>, Slot>,
+    /// By the group of their ids.
+    by_id: Index,
     symbols: Symbols,
     entities: Entities,
     /// Live rows (pending or processing) by entity and position.
     chains: Index,
-    /// Rows by what they depend on, each list in order.
-    children: BTreeMap<Arc<str>, Vec<Key>>,
+    /// By the group of what they depend on, and position.
+    children: Index,
     /// The first live row of each entity, if nothing keeps it from being sent, by owner and position.
     ready: Index,
-    delays: BTreeMap<Slot, Delay>,
+    /// The row as the group, the end of its delay, and whether the server asked for it.
+    delays: Index,
     /// By the end of the delay; all of one group.
     delays_by_time: Index,
     /// By position; all of one group.
@@ -115,7 +117,8 @@ impl Queue {
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<Slot> {
-        self.by_id.get(id).copied()
+        let slots = self.by_id.group(group_of(id)).map(|(_, _, slot)| slot);
+        slots.into_iter().find(|&slot| self.row(slot).is_some_and(|row| *row.id == *id))
     }
 
     pub(crate) fn row(&self, slot: Slot) -> Option<&Row> {
@@ -151,7 +154,7 @@ impl Queue {
     }
 
     pub(crate) fn delay(&self, slot: Slot) -> Option<Delay> {
-        self.delays.get(&slot).copied()
+        self.delays.group(slot).next().map(|(_, until, hard)| Delay { until, hard: hard == 1 })
     }
 
     pub(crate) fn next_delay(&self) -> Option<Millis> {
@@ -164,11 +167,11 @@ impl Queue {
 
     /// The oldest pending row of an owner, with the time its age counts from.
     pub(crate) fn oldest(&self, owner: Symbol) -> Option<(Millis, Slot)> {
-        self.ages.group(owner.0).next().map(|&(_, from, slot)| (from, slot))
+        self.ages.group(owner.0).next().map(|(_, from, slot)| (from, slot))
     }
 
     pub(crate) fn failed(&self) -> impl DoubleEndedIterator<Item = Slot> + '_ {
-        self.failed.all().map(|&(_, _, slot)| slot)
+        self.failed.all().map(|(_, _, slot)| slot)
     }
 
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
@@ -176,8 +179,9 @@ impl Queue {
     }
 
     /// Rows that depend on `id` directly.
-    pub(crate) fn children(&self, id: &Arc<str>) -> Vec<Slot> {
-        self.children.get(id).into_iter().flatten().map(|key| key.slot).collect()
+    pub(crate) fn children(&self, id: &str) -> Vec<Slot> {
+        let slots = self.children.group(group_of(id)).map(|(_, _, slot)| slot);
+        slots.filter(|&slot| self.row(slot).is_some_and(|row| row.parent.as_deref() == Some(id))).collect()
     }
 
     /// What a row waits for: the queued operation it depends on. A later one is none: a dependency points back.

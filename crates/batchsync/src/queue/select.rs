@@ -33,7 +33,7 @@ impl Members {
 impl Queue {
     /// The rows of `owner` for the next request. A row for which `alone` holds travels by itself.
     pub(crate) fn select(&self, owner: Symbol, limit: Selection, alone: impl Fn(Slot) -> bool) -> Vec<Slot> {
-        let mut heads = self.ready.group(owner.0).map(|&(_, position, slot)| (0, position, slot)).peekable();
+        let mut heads = self.ready.group(owner.0).map(|(_, position, slot)| (0, position, slot)).peekable();
         // Rows that may go because rows chosen before them go in the same request.
         let mut unlocked = Index::default();
         let mut chosen: Vec<Slot> = Vec::new();
@@ -60,7 +60,7 @@ impl Queue {
             }
             chosen.push(slot);
             members.add(slot);
-            let children = self.children.get(&row.id).into_iter().flatten().map(|key| key.slot);
+            let children = self.children(&row.id);
             for candidate in self.after_in_chain(slot).into_iter().chain(children) {
                 if !members.contain(candidate) && self.unlocks(candidate, owner, &members) {
                     let Key { position, slot } = self.key(candidate);
@@ -76,7 +76,7 @@ impl Queue {
         let Some(row) = self.row(slot) else { return false };
         row.state == State::Pending
             && row.owner == owner
-            && !self.delays.contains_key(&slot)
+            && self.delay(slot).is_none()
             && !self.entity_in_flight(row)
             && self.before_in_chain(slot).is_none_or(|before| members.contain(before))
             && self.waits_for(row).is_none_or(|parent| members.contain(parent))
