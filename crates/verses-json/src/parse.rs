@@ -143,6 +143,7 @@ impl<'a> Parser<'a> {
             (Some(number), false) => Value::Unsigned(number),
             // Below 0, for there is no whole number -0.
             (Some(number @ 1..=0x8000_0000_0000_0000), true) => Value::Negative((number as i64).wrapping_neg()),
+            _ if !is_in_range(self.since(start)) => return Err(self.expected("a number in its range")),
             _ => Value::Float(self.since(start)),
         })
     }
@@ -229,4 +230,21 @@ impl<'a> Parser<'a> {
         }
         Ok(code)
     }
+}
+
+/// Whether an `f64` reaches as far as this number.
+fn is_in_range(number: &str) -> bool {
+    /// The largest one has 309 digits before its point, and begins so.
+    const LARGEST: (i64, &[u8]) = (309, b"17976931348623158");
+    let (number, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+    let exponent: i64 = exponent.parse().unwrap_or(far);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let whole = whole.trim_start_matches(['-', '0']);
+    let digits = || whole.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0');
+    let before_point =
+        if whole.is_empty() { digits().count() as i64 - fraction.len() as i64 } else { whole.len() as i64 };
+    let before_point = before_point.saturating_add(exponent);
+    let first = digits().take(LARGEST.1.len());
+    digits().next().is_none() || (before_point, first.collect::<Vec<u8>>().as_slice()) <= LARGEST
 }
