@@ -234,17 +234,32 @@ impl<'a> Parser<'a> {
 
 /// Whether an `f64` reaches as far as this number.
 fn is_in_range(number: &str) -> bool {
-    /// The largest one has 309 digits before its point, and begins so.
-    const LARGEST: (i64, &[u8]) = (309, b"17976931348623158");
-    let (number, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-    let exponent: i64 = exponent.parse().unwrap_or(far);
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let whole = whole.trim_start_matches(['-', '0']);
-    let digits = || whole.bytes().chain(fraction.bytes()).skip_while(|digit| *digit == b'0');
-    let before_point =
-        if whole.is_empty() { digits().count() as i64 - fraction.len() as i64 } else { whole.len() as i64 };
-    let before_point = before_point.saturating_add(exponent);
-    let first = digits().take(LARGEST.1.len());
-    digits().next().is_none() || (before_point, first.collect::<Vec<u8>>().as_slice()) <= LARGEST
+    /// The least number of as many digits as are looked at.
+    const SEVENTEEN_DIGITS: u64 = 10_000_000_000_000_000;
+    /// The largest one has so many digits before its point, and begins with these.
+    const LARGEST: (i64, u64) = (309, 17_976_931_348_623_158);
+    let (mut before_point, mut digits, mut is_behind_point, mut is_zero) = (0_i64, 0_u64, false, true);
+    for (at, byte) in number.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                is_zero &= byte == b'0';
+                before_point += i64::from(!is_zero) - i64::from(is_behind_point);
+                if digits < SEVENTEEN_DIGITS {
+                    digits = digits * 10 + u64::from(byte - b'0');
+                }
+            }
+            b'.' => is_behind_point = true,
+            b'e' | b'E' => {
+                let exponent = number.get(at + 1..).unwrap_or_default();
+                let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+                before_point = before_point.saturating_add(exponent.parse().unwrap_or(far));
+                break;
+            }
+            _ => {}
+        }
+    }
+    while !is_zero && digits < SEVENTEEN_DIGITS {
+        digits *= 10;
+    }
+    is_zero || (before_point, digits) <= LARGEST
 }
