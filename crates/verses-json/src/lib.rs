@@ -5,8 +5,7 @@
 //! takes its fields out of that by calls of functions which all types share. No deciding, no sending, no storing.
 //!
 //! Differences to serde, none of which a writer of these types makes use of: an array is never read as a structure, a name
-//! of a variant is never given as a number or as an object, and a number beyond the range of `f64` is no error where nobody
-//! reads it.
+//! of a variant is never given as a number or as an object, and what is in a field that nobody reads must be right as well.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -143,6 +143,7 @@ impl<'a> Parser<'a> {
             (Some(number), false) => Value::Unsigned(number),
             // Below 0, for there is no whole number -0.
             (Some(number @ 1..=0x8000_0000_0000_0000), true) => Value::Negative((number as i64).wrapping_neg()),
+            _ if !is_in_range(self.since(start)) => return Err(self.expected("a number in its range")),
             _ => Value::Float(self.since(start)),
         })
     }
@@ -229,4 +230,36 @@ impl<'a> Parser<'a> {
         }
         Ok(code)
     }
+}
+
+/// Whether an `f64` reaches as far as this number.
+fn is_in_range(number: &str) -> bool {
+    /// The least number of as many digits as are looked at.
+    const SEVENTEEN_DIGITS: u64 = 10_000_000_000_000_000;
+    /// The largest one has so many digits before its point, and begins with these.
+    const LARGEST: (i64, u64) = (309, 17_976_931_348_623_158);
+    let (mut before_point, mut digits, mut is_behind_point, mut is_zero) = (0_i64, 0_u64, false, true);
+    for (at, byte) in number.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                is_zero &= byte == b'0';
+                before_point += i64::from(!is_zero) - i64::from(is_behind_point);
+                if digits < SEVENTEEN_DIGITS {
+                    digits = digits * 10 + u64::from(byte - b'0');
+                }
+            }
+            b'.' => is_behind_point = true,
+            b'e' | b'E' => {
+                let exponent = number.get(at + 1..).unwrap_or_default();
+                let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
+                before_point = before_point.saturating_add(exponent.parse().unwrap_or(far));
+                break;
+            }
+            _ => {}
+        }
+    }
+    while !is_zero && digits < SEVENTEEN_DIGITS {
+        digits *= 10;
+    }
+    is_zero || (before_point, digits) <= LARGEST
 }
