@@ -106,7 +106,8 @@ impl Index {
     /// Rows from an entry on, whether it is there or not.
     fn from(&self, entry: Entry) -> impl Iterator<Item = Entry> + '_ {
         let (chunk, place) = self.locate(entry);
-        self.chunks.iter().skip(chunk).flatten().skip(place).copied()
+        let rest = self.chunks.get(chunk).map_or(&[][..], |entries| &entries[place..]);
+        rest.iter().chain(self.chunks.iter().skip(chunk + 1).flatten()).copied()
     }
 
     fn at(&self, chunk: usize, place: usize) -> Option<Entry> {
