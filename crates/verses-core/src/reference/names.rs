@@ -214,7 +214,7 @@ fn number_of(book: Book) -> u8 {
 
 /// The names of a book without its number.
 fn bare_names(book: Book) -> impl Iterator<Item = &'static str> {
-    book.aliases().iter().map(|alias| alias.trim_start_matches(|c: char| c.is_ascii_digit()))
+    book.aliases().map(|alias| alias.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 fn guess(number: u8, name: &str) -> NameMatch {
