@@ -115,21 +115,18 @@ pub(crate) async fn review_days(connection: &Connection, owner: &str, today: Dat
     }
 }
 
-/// Counted by the browser; one card is read, to learn the next date. Each entry of the index is counted once: the index has
-/// only cards that are not archived, and takes five times as long to count as the cards themselves.
+/// Counted by the browser; one card is read, to learn the next date. Of the index, which takes five times as long to count as
+/// the cards themselves, only what is due is counted.
 pub(crate) async fn card_counts(connection: &Connection, owner: &str, today: Date) -> Result<CardCounts, StoreError> {
     let reader = connection.reader(CARDS);
     let mut asked = Requests::one("count", CARDS, "", &[&keys::of_owner(owner)]);
     asked.add("count", CARDS, DUE, &[&keys::up_to(owner, rows::day(today))]);
     let end_of_today = [Part::Text(owner), Part::Number(rows::day(today)), Part::End];
     let later = keys::of_owner_after(owner, &end_of_today);
-    asked.add("count", CARDS, DUE, &[&later]);
     asked.add("get", CARDS, DUE, &[&later]);
     let found = reader.ask(asked).await?;
     let mut answers = Answers::of(&found);
-    let (all, due, later) = (answers.count(), answers.count(), answers.count());
-    let active = due + later;
-    let mut counts = CardCounts { active, archived: all.saturating_sub(active), due, next: None };
+    let mut counts = CardCounts { all: answers.count(), due: answers.count(), next: None };
     if let Some(row) = answers.row() {
         let date = rows::card(&row)?.next_due_date;
         let on_date = keys::starting_with(&[Part::Text(owner), Part::Number(rows::day(date))]);

@@ -49,10 +49,8 @@ pub struct StoredEvent {
 /// Counts of one owner's cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CardCounts {
-    /// Not archived.
-    pub active: u64,
-    /// Archived.
-    pub archived: u64,
+    /// All of them, archived ones too.
+    pub all: u64,
     /// Not archived, and due on the date asked about or before.
     pub due: u64,
     /// The first date after it on which cards are due, and how many.
@@ -64,11 +62,10 @@ impl CardCounts {
     pub fn of<'a>(cards: impl IntoIterator<Item = &'a Card>, today: Date) -> Self {
         let mut counts = Self::default();
         for card in cards {
+            counts.all += 1;
             if card.archived {
-                counts.archived += 1;
                 continue;
             }
-            counts.active += 1;
             let due = card.next_due_date;
             counts.due += u64::from(due <= today);
             counts.next = match counts.next {

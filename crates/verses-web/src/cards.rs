@@ -22,8 +22,7 @@ const UPCOMING: usize = 6;
 pub(crate) struct Overview {
     today: Date,
     due: u64,
-    total: u64,
-    archived: u64,
+    cards: u64,
     reviewed_today: u64,
     day_streak: u32,
     next: Option<Next>,
@@ -37,8 +36,7 @@ pub(crate) struct Overview {
 json_write! { Overview {
     today: "today",
     due: "due",
-    total: "total",
-    archived: "archived",
+    cards: "cards",
     reviewed_today: "reviewedToday",
     day_streak: "dayStreak",
     next: "next",
@@ -152,13 +150,12 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let today = service.today(Some(&service.config().time_zone)).await?;
         let profile = service.profile().await?;
         let totals = service.queue_totals().await?;
-        let CardCounts { active, archived, due, next } = service.store().card_counts(&owner, today).await?;
+        let CardCounts { all, due, next } = service.store().card_counts(&owner, today).await?;
         let ReviewDays { of_today, in_a_row } = service.store().review_days(&owner, today).await?;
         Ok(Overview {
             today,
             due,
-            total: active,
-            archived,
+            cards: all,
             reviewed_today: of_today,
             day_streak: in_a_row,
             next: next.map(|(date, count)| Next { date, count }),

@@ -28,6 +28,7 @@ json_read! { Since { from: "from" } }
 pub(crate) struct Statistics {
     calendar: Vec<Day>,
     phases: Phases,
+    archived: u64,
     forecast: Vec<Forecast>,
     history: Vec<Week>,
     reviews: u64,
@@ -38,6 +39,7 @@ pub(crate) struct Statistics {
 json_write! { Statistics {
     calendar: "calendar",
     phases: "phases",
+    archived: "archived",
     forecast: "forecast",
     history: "history",
     reviews: "reviews",
@@ -114,6 +116,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             best_day_streak: longest_run(&dates),
             calendar: days.iter().filter(|(date, _)| **date >= from).map(|(_, day)| *day).collect(),
             phases,
+            archived: cards.iter().filter(|card| card.archived).count() as u64,
             forecast: forecast(&cards, today),
             history: history(&events, today),
         })

@@ -160,7 +160,7 @@ fn what_a_guest_adds_and_reviews_offline_is_there_and_waits() {
     let overview = page.call("overview", &json!({}));
     assert_eq!(overview["account"], json!({ "kind": "guest", "email": "", "signedIn": false }));
     for (field, value) in
-        [("due", 1), ("total", 2), ("reviewedToday", 1), ("dayStreak", 1), ("waiting", 3), ("failed", 0)]
+        [("due", 1), ("cards", 2), ("reviewedToday", 1), ("dayStreak", 1), ("waiting", 3), ("failed", 0)]
     {
         assert_eq!(overview[field], json!(value), "{field}");
     }
@@ -301,7 +301,7 @@ fn what_waits_is_told_in_plain_words_and_can_be_given_up() {
     let exported = page.call("exportQueue", &json!({}));
     assert_eq!(exported.as_str().unwrap().lines().count(), 1);
     assert_eq!(page.call("discard", &json!({ "ids": [queue[0]["id"]] })), 1);
-    assert_eq!(page.call("overview", &json!({}))["total"], 0);
+    assert_eq!(page.call("overview", &json!({}))["cards"], 0);
     assert_eq!(page.try_call("discard", &json!({ "ids": [queue[0]["id"]] })).unwrap_err()["code"], "unknown_operation");
 }
 

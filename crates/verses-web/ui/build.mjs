@@ -160,7 +160,14 @@ async function staticShell() {
   }
 }
 
+/** Runs before everything else. */
+async function startScript() {
+  const define = { __WORKER_URL__: JSON.stringify(worker) };
+  return take(await esbuild.build({ ...COMMON, ...HASHED, entryPoints: [source("start.ts")], format: "iife", define }))["src/start.ts"];
+}
+
 const scripts = [
+  ...(options.fake ? [] : [`<script async src="${await startScript()}"></script>`]),
   ...firstScripts.slice(1).map((address) => `<link rel="modulepreload" href="${address}">`),
   `<script type="module" src="${main}"></script>`,
 ];

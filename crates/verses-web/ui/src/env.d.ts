@@ -1,5 +1,7 @@
 // What build.mjs puts in place of these names.
 
+/** The worker that start.ts has started. What it tells before somebody listens is asked for again. */
+declare var versesWorker: Worker | undefined;
 /** Address of the bundled worker. */
 declare const __WORKER_URL__: string;
 /** Address of the engine's WebAssembly; for worker.ts. */

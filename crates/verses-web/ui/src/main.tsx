@@ -4,12 +4,14 @@ import { render } from "preact";
 import { followPage } from "./background";
 import { port } from "./engine/client";
 import { listenForInstall, registerServiceWorker } from "./prompts";
-import { startRouter } from "./router";
+import { askAhead } from "./query";
+import { route, startRouter } from "./router";
 import { App } from "./shell/App";
 import { start } from "./state";
 
 listenForInstall();
 startRouter();
+if (route.value.page === "today") askAhead("due", {});
 start();
 followPage(port);
 

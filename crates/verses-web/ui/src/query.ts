@@ -5,6 +5,26 @@ import type { CallName, Calls } from "./engine/api";
 import { type CallError, asCallError, call } from "./engine/client";
 import { onChanged, onOwnerChange } from "./state";
 
+/** Asked for before a page did, so that nothing has to be drawn first. */
+const ahead = new Map<string, Promise<unknown>>();
+
+const keyOf = (name: CallName, args: unknown): string => `${name} ${JSON.stringify(args)}`;
+
+/** Asks for what a page will ask for. */
+export function askAhead<N extends CallName>(name: N, args: Calls[N][0]): void {
+  const answer = call(name, args);
+  // Whoever takes it over hears of a failure.
+  answer.catch(() => undefined);
+  ahead.set(keyOf(name, args), answer);
+}
+
+function ask<N extends CallName>(name: N, args: Calls[N][0]): Promise<Calls[N][1]> {
+  const key = keyOf(name, args);
+  const coming = ahead.get(key);
+  ahead.delete(key);
+  return (coming ?? call(name, args)) as Promise<Calls[N][1]>;
+}
+
 export interface Query<T> {
   data: T | undefined;
   error: CallError | null;
@@ -33,7 +53,7 @@ export function useQuery<N extends CallName>(
 ): Query<Calls[N][1]> {
   type Answer = Calls[N][1];
   const { live = true } = options;
-  const key = `${name} ${JSON.stringify(args)}`;
+  const key = keyOf(name, args);
   const [state, setState] = useState<{ key: string; data: Answer | undefined; error: CallError | null; loading: boolean }>(
     () => ({ key, data: kept.get(key) as Answer | undefined, error: null, loading: true }),
   );
@@ -47,7 +67,7 @@ export function useQuery<N extends CallName>(
     const mine = turn.current;
     const { key: asked, args: given } = latest.current;
     setState((old) => ({ ...old, loading: true }));
-    call(name, given).then(
+    ask(name, given).then(
       (data) => {
         keep(asked, data);
         if (mine === turn.current) setState({ key: asked, data, error: null, loading: false });

@@ -49,8 +49,7 @@ function overview(): Overview {
   return {
     today: TODAY,
     due: due().length,
-    total: active().length,
-    archived: cards.length - active().length,
+    cards: cards.length,
     reviewedToday,
     dayStreak: cards.length > 0 ? 12 : 0,
     next: next ? { date: next, count: later.filter((it) => it === next).length } : null,

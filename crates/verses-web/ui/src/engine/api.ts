@@ -75,9 +75,8 @@ export interface CardDetail {
 export interface Overview {
   today: string;
   due: number;
-  /** Cards that are not archived. */
-  total: number;
-  archived: number;
+  /** All cards, archived ones too. */
+  cards: number;
   /** Reviews with today's date. */
   reviewedToday: number;
   /** Days in a row with a review, today or yesterday the last. */
@@ -298,6 +297,7 @@ export interface Statistics {
   calendar: CalendarDay[];
   /** Cards that are not archived, by phase. */
   phases: Record<Phase, number>;
+  archived: number;
   /** For each of the next 14 dates, today first: how many cards are due. Overdue ones count today. */
   forecast: { date: string; due: number }[];
   /** Counts by phase at the end of each of the last twelve weeks, oldest first. */

@@ -1,4 +1,4 @@
-// Starts the worker that holds the engine. Builds for screenshots put test/fake.ts in the place of this file.
+// The way to the worker that holds the engine. Builds for screenshots put test/fake.ts in the place of this file.
 
 export interface EnginePort {
   postMessage(message: unknown): void;
@@ -7,7 +7,7 @@ export interface EnginePort {
 }
 
 export function openPort(): EnginePort {
-  const worker: EnginePort = new Worker(__WORKER_URL__, { name: "engine" });
+  const worker: EnginePort = globalThis.versesWorker ?? new Worker(__WORKER_URL__, { name: "engine" });
   const post = worker.postMessage.bind(worker);
   worker.postMessage = (message: unknown) => {
     if (!isPersist(message)) return post(message);

@@ -31,7 +31,7 @@ export default function AddPage() {
         {way.value === "references" && (
           <>
             <References />
-            {overview.value?.total === 0 && (
+            {overview.value?.cards === 0 && (
               <div class="line">
                 <span class="soft">Not sure where to begin?</span>
                 <Button onClick={() => (way.value = "packs")}>See the starter lists</Button>

@@ -144,7 +144,7 @@ export default function LibraryPage() {
   const rows = useListing(filter.value);
   const today = overview.value?.today ?? "";
   const { total, error } = rows;
-  const isEmpty = overview.value?.total === 0 && overview.value.archived === 0;
+  const isEmpty = overview.value?.cards === 0;
   return (
     <>
       <PageHead title="Library">

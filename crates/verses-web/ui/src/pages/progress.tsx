@@ -23,10 +23,11 @@ function Total({ name, value, note }: { name: string; value: string; note: strin
 }
 
 function Totals({ data, seen }: { data: Statistics; seen: Overview }) {
+  const active = Object.values(data.phases).reduce((all, cards) => all + cards, 0);
   const rate = data.reviews > 0 ? `${Math.round((data.successful / data.reviews) * 100).toLocaleString()} %` : "–";
   return (
     <dl class="totals">
-      <Total name="Passages" value={seen.total.toLocaleString()} note={`${seen.archived.toLocaleString()} archived`} />
+      <Total name="Passages" value={active.toLocaleString()} note={`${data.archived.toLocaleString()} archived`} />
       <Total name="Days in a row" value={seen.dayStreak.toLocaleString()} note={`best ${data.bestDayStreak.toLocaleString()}`} />
       <Total name="Reviews" value={data.reviews.toLocaleString()} note={`${seen.reviewedToday.toLocaleString()} today`} />
       <Total name="Got it" value={rate} note={`${data.successful.toLocaleString()} of ${data.reviews.toLocaleString()}`} />
@@ -50,7 +51,7 @@ export default function ProgressPage() {
   const seen = overview.value;
   const statistics = useQuery("statistics", { from: calendarStart(seen?.today ?? "2000-01-01") });
   if (!seen) return null;
-  const isEmpty = seen.total === 0 && seen.archived === 0;
+  const isEmpty = seen.cards === 0;
   return (
     <>
       <PageHead title="Progress" />

@@ -99,7 +99,7 @@ export function Today() {
   const line = outcome && <OutcomeLine outcome={outcome} today={seen.today} />;
 
   const body = () => {
-    if (seen.total === 0 && seen.archived === 0) return <NothingYet />;
+    if (seen.cards === 0) return <NothingYet />;
     if (due.data === undefined) {
       if (!due.error) return <Waiting />;
       return <ErrorState title="Today’s passages could not be read" error={due.error} onRetry={due.reload} />;

@@ -34,7 +34,7 @@ function Prompt() {
   }
   // Asked when the work of the day is done: before that it would stand in the way.
   const seen = overview.value;
-  if (installPrompt.value && seen && seen.total > 0 && seen.due === 0) {
+  if (installPrompt.value && seen && seen.cards > 0 && seen.due === 0) {
     return (
       <div class="banner">
         <Icon name="install" />

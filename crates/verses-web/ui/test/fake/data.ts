@@ -108,6 +108,7 @@ export function makeStatistics(cards: Card[], from: string): Statistics {
   return {
     calendar,
     phases,
+    archived: cards.length - active.length,
     forecast: Array.from({ length: 14 }, (_, n) => ({
       date: addDays(TODAY, n),
       due: n === 0 ? active.filter((card) => card.isDue).length : active.filter((card) => card.nextDue === addDays(TODAY, n)).length,

@@ -39,7 +39,7 @@ const GUEST_HINT_FROM = 3;
 const isGuestHintGone = signal(remembered(GUEST_KEY) !== null);
 
 function GuestHint({ seen }: { seen: Overview }) {
-  if (seen.account.kind !== "guest" || seen.total < GUEST_HINT_FROM || isGuestHintGone.value) return null;
+  if (seen.account.kind !== "guest" || seen.cards < GUEST_HINT_FROM || isGuestHintGone.value) return null;
   const dismiss = () => {
     isGuestHintGone.value = true;
     remember(GUEST_KEY, "1");
