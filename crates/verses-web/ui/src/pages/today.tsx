@@ -7,6 +7,7 @@ import { call } from "../engine/client";
 import { PHASE_NAMES, count, formatShortDay, formatWhen } from "../format";
 import { useQuery } from "../query";
 import { versePath } from "../router";
+import { Opening } from "../shell/Frame";
 import { overview, toastError } from "../state";
 import { ErrorState, PageHead, ProgressBar, Skeleton } from "../ui/display";
 import { Icon } from "../ui/icons";
@@ -40,11 +41,14 @@ function OutcomeLine({ outcome, today }: { outcome: Outcome; today: string }) {
   );
 }
 
-function DayProgress({ done, left }: { done: number; left: number }) {
+/** `done: null`: not known yet; its place is kept. */
+function DayProgress({ done, left }: { done: number | null; left: number }) {
+  const toGo = <span class="small soft numbers">{left === 1 ? "The last one" : `${left.toLocaleString()} to go`}</span>;
+  if (done === null) return <div class="day-progress">{toGo}</div>;
   const of = done + left;
   return (
     <div class="day-progress">
-      <span class="small soft numbers">{left === 1 ? "The last one" : `${left.toLocaleString()} to go`}</span>
+      {toGo}
       <ProgressBar label="Reviewed today" value={done} of={of} text={`${done} of ${of} reviewed`} />
       <span class="small soft numbers">{`${done.toLocaleString()} of ${of.toLocaleString()}`}</span>
     </div>
@@ -76,7 +80,6 @@ export function Today() {
     if (still.length < answered.value.size) answered.value = new Set(still);
   }, [due.data]);
 
-  if (!seen) return null;
   const remaining = (due.data ?? []).filter((card) => !answered.value.has(card.verseId));
   // The passage before one's eyes stays, whatever comes in from another device.
   const card = remaining.find((it) => it.verseId === current.current) ?? remaining[0];
@@ -96,16 +99,18 @@ export function Today() {
     }
   };
 
-  const line = outcome && <OutcomeLine outcome={outcome} today={seen.today} />;
+  // A passage does not wait for the rest.
+  if (!seen && !card) return <Opening />;
+  const line = outcome && seen && <OutcomeLine outcome={outcome} today={seen.today} />;
 
   const body = () => {
-    if (seen.cards === 0) return <NothingYet />;
+    if (seen?.cards === 0) return <NothingYet />;
     if (due.data === undefined) {
       if (!due.error) return <Waiting />;
       return <ErrorState title="Today’s passages could not be read" error={due.error} onRetry={due.reload} />;
     }
     if (!card) {
-      return (
+      return seen && (
         <>
           <p class="outcome small" role="status">{line}</p>
           <Finished seen={seen} hasAnswered={outcome !== null} />
@@ -114,7 +119,7 @@ export function Today() {
     }
     return (
       <div class="review">
-        <DayProgress done={seen.reviewedToday} left={remaining.length} />
+        <DayProgress done={seen ? seen.reviewedToday : null} left={remaining.length} />
         <Review
           card={card}
           busy={busy}
@@ -129,8 +134,8 @@ export function Today() {
     <>
       <PageHead title="Today">
         <p class="today-line soft">
-          <span>{formatShortDay(seen.today)}</span>
-          {seen.dayStreak > 0 && (
+          <span>{seen ? formatShortDay(seen.today) : "\u00a0"}</span>
+          {seen && seen.dayStreak > 0 && (
             <span class="badge accent numbers">
               <Icon name="streak" size={14} />
               <span>{count(seen.dayStreak, "day")}<span class="when-wide"> in a row</span></span>

@@ -107,9 +107,9 @@ function CurrentPage() {
       </>
     );
   }
+  if (page === "today") return <Today />;
   // Until then the page is as index.html has it.
   if (!overview.value) return <Opening />;
-  if (page === "today") return <Today />;
   if (page === "missing") return <Missing />;
   return <Lazy key={page} name={page} verseId={verseId} />;
 }

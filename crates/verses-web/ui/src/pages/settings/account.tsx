@@ -14,7 +14,7 @@ import { Signing } from "./signing";
 const AFTER_DIALOG_MS = 60;
 
 export function Account({ seen }: { seen: Overview }) {
-  const { account, waiting, failed, total } = seen;
+  const { account, waiting, failed, cards } = seen;
   const heading = useRef<HTMLHeadingElement>(null);
   const [said, setSaid] = useState("");
   const [asked, setAsked] = useState<"signOut" | "delete" | null>(null);
@@ -37,7 +37,7 @@ export function Account({ seen }: { seen: Overview }) {
             <div>
               <p><strong>You use Verses without an account</strong></p>
               <p class="soft small">
-                {total > 0 ? `Your ${count(total, "passage")} ${total === 1 ? "is" : "are"}` : "What you add is"} on this device only. With
+                {cards > 0 ? `Your ${count(cards, "passage")} ${cards === 1 ? "is" : "are"}` : "What you add is"} on this device only. With
                 an account they are safe if the device is lost, and on all your devices. What is here comes along.
               </p>
             </div>
