@@ -85,8 +85,12 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// Errors of the store.
     pub async fn corrected_now(&self) -> Result<UnixMillis, ClientError> {
-        let offset = self.store.meta(meta_key::CLOCK_OFFSET_MS).await?.and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
-        Ok(UnixMillis(self.platform.now_ms().saturating_add(offset)))
+        Ok(self.corrected(self.store.meta(meta_key::CLOCK_OFFSET_MS).await?))
+    }
+
+    fn corrected(&self, offset_ms: Option<String>) -> UnixMillis {
+        let offset_ms = offset_ms.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+        UnixMillis(self.platform.now_ms().saturating_add(offset_ms))
     }
 
     /// The owner's profile.
@@ -102,8 +106,28 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// Errors of the store.
     pub async fn today(&self, fallback_zone: Option<&str>) -> Result<Date, ClientError> {
-        let now = self.corrected_now().await?;
+        // Asked for before the profile is there: a store may read both at once.
+        let offset_ms = self.store.meta(meta_key::CLOCK_OFFSET_MS);
         let profile = self.profile().await?;
+        self.date_now(offset_ms.await?, &profile, fallback_zone)
+    }
+
+    /// The same of a profile that was read already.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn today_of(&self, profile: &Profile, fallback_zone: Option<&str>) -> Result<Date, ClientError> {
+        let offset_ms = self.store.meta(meta_key::CLOCK_OFFSET_MS).await?;
+        self.date_now(offset_ms, profile, fallback_zone)
+    }
+
+    fn date_now(
+        &self,
+        offset_ms: Option<String>,
+        profile: &Profile,
+        fallback_zone: Option<&str>,
+    ) -> Result<Date, ClientError> {
+        let now = self.corrected(offset_ms);
         let zone = profile.timezone.value.as_deref().or(fallback_zone).unwrap_or("UTC");
         Ok(local_date(now, zone).or_else(|_| local_date(now, "UTC"))?)
     }

@@ -93,18 +93,20 @@ pub(crate) struct SignedOut {
 
 json_write! { SignedOut { parked_operations: "parkedOperations", server_told: "serverTold" } }
 
-impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
-    pub(crate) async fn account_view(&self) -> Result<AccountView, EngineError> {
-        Ok(match self.service().session().await? {
-            None => AccountView { kind: "guest", email: String::new(), signed_in: false },
-            Some(session) => AccountView {
+impl From<Option<Session>> for AccountView {
+    fn from(session: Option<Session>) -> Self {
+        match session {
+            None => Self { kind: "guest", email: String::new(), signed_in: false },
+            Some(session) => Self {
                 kind: if session.is_anonymous { "anonymous" } else { "user" },
                 signed_in: session.is_usable(),
                 email: session.email,
             },
-        })
+        }
     }
+}
 
+impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn profile(&self) -> Result<ProfileView, EngineError> {
         let service = self.service();
         let profile = service.profile().await?;

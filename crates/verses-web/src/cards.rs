@@ -8,7 +8,7 @@ use verses_core::{
     fold_step,
 };
 use verses_json::{json_read, json_write};
-use verses_store::{CardCounts, LocalStore, ReviewDays, StoredEvent};
+use verses_store::{CardCounts, GUEST, LocalStore, ReviewDays, StoredEvent};
 
 use crate::account::AccountView;
 use crate::app::App;
@@ -146,12 +146,15 @@ json_write! { Score { right: "right", of: "of", percent: "percent" } }
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn overview(&self) -> Result<Overview, EngineError> {
         let service = self.service();
-        let owner = service.owner().await?;
-        let today = service.today(Some(&service.config().time_zone)).await?;
-        let profile = service.profile().await?;
-        let totals = service.queue_totals().await?;
-        let CardCounts { all, due, next } = service.store().card_counts(&owner, today).await?;
-        let ReviewDays { of_today, in_a_row } = service.store().review_days(&owner, today).await?;
+        let store = service.store();
+        let session = service.session().await?;
+        let owner = session.as_ref().map_or_else(|| GUEST.to_owned(), |session| session.user_id.clone());
+        // Both are asked for at once.
+        let (profile, totals) = (store.profile(&owner), store.queue_totals(&owner));
+        let (profile, totals) = (profile.await?, totals.await?);
+        let today = service.today_of(&profile, Some(&service.config().time_zone)).await?;
+        let CardCounts { all, due, next } = store.card_counts(&owner, today).await?;
+        let ReviewDays { of_today, in_a_row } = store.review_days(&owner, today).await?;
         Ok(Overview {
             today,
             due,
@@ -159,7 +162,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             reviewed_today: of_today,
             day_streak: in_a_row,
             next: next.map(|(date, count)| Next { date, count }),
-            account: self.account_view().await?,
+            account: session.into(),
             display_mode: profile.reference_display_mode.value.unwrap_or_default(),
             translation: profile.preferred_translation.value.unwrap_or_else(|| DEFAULT_TRANSLATION.to_owned()),
             waiting: totals.waiting,

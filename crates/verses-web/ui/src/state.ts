@@ -1,6 +1,6 @@
 // What every page shares: how things stand, syncing, theme, toasts, and the prompts to install and to update.
 
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { EngineError, Overview, SyncState } from "./engine/api";
 import { asCallError, call, onEvent } from "./engine/client";
 
@@ -101,6 +101,20 @@ effect(() => {
   if (theme.value === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme.value;
   remember(THEME_KEY, theme.value);
+});
+
+// References
+
+const DISPLAY_KEY = "verses.display";
+
+/** How references are shown. Until the engine says it, as it was the last time; and nothing is given away before anybody knows. */
+export const displayMode = computed<Overview["displayMode"]>(() => {
+  const known = remembered(DISPLAY_KEY);
+  return overview.value?.displayMode ?? (known === "full" || known === "first" ? known : "blank");
+});
+
+effect(() => {
+  if (overview.value) remember(DISPLAY_KEY, overview.value.displayMode);
 });
 
 // Toasts

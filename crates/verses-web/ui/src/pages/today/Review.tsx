@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Card } from "../../engine/api";
 import { PHASE_NAMES } from "../../format";
-import { overview, remember, remembered } from "../../state";
+import { displayMode, remember, remembered } from "../../state";
 import { Button, IconButton, Segmented } from "../../ui/controls";
 import { Badge } from "../../ui/display";
 import { KeysDialog, useKeys } from "./keys";
@@ -79,7 +79,7 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
     remember(MODE_KEY, chosen);
     update(FRESH);
   };
-  const displayMode = view.revealed ? "full" : (overview.value?.displayMode ?? "full");
+  const shownAs = view.revealed ? "full" : displayMode.value;
 
   return (
     <>
@@ -92,7 +92,7 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
       <div class="swipe-area">
         <article class="card passage" ref={swiped}>
           <header>
-            <h2 dir="auto"><Reference reference={card.reference} mode={displayMode} /></h2>
+            <h2 dir="auto"><Reference reference={card.reference} mode={shownAs} /></h2>
             <div class="line">
               {card.translation && <Badge>{card.translation}</Badge>}
               {card.isOwnText && <Badge>My text</Badge>}
