@@ -106,10 +106,20 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// Errors of the store.
     pub async fn today(&self, fallback_zone: Option<&str>) -> Result<Date, ClientError> {
+        Ok(self.owner_and_today(fallback_zone).await?.1)
+    }
+
+    /// The owner, and today's date as [`Self::today`] gives it: in fewer turns than one after the other.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub async fn owner_and_today(&self, fallback_zone: Option<&str>) -> Result<(String, Date), ClientError> {
         // Asked for before the profile is there: a store may read both at once.
         let offset_ms = self.store.meta(meta_key::CLOCK_OFFSET_MS);
-        let profile = self.profile().await?;
-        self.date_now(offset_ms.await?, &profile, fallback_zone)
+        let owner = self.owner().await?;
+        let profile = self.store.profile(&owner).await?;
+        let today = self.date_now(offset_ms.await?, &profile, fallback_zone)?;
+        Ok((owner, today))
     }
 
     /// The same of a profile that was read already.
@@ -147,9 +157,16 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// Errors of the store.
     pub async fn due(&self, today: Date) -> Result<Vec<CardWithVerse>, ClientError> {
-        let owner = self.owner().await?;
-        let cards = self.store.due_cards(&owner, today).await?;
-        self.with_verses(&owner, cards).await
+        self.due_of(&self.owner().await?, today).await
+    }
+
+    /// The same of an owner who is known already.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub async fn due_of(&self, owner: &str, today: Date) -> Result<Vec<CardWithVerse>, ClientError> {
+        let cards = self.store.due_cards(owner, today).await?;
+        self.with_verses(owner, cards).await
     }
 
     async fn with_verses(&self, owner: &str, cards: Vec<Card>) -> Result<Vec<CardWithVerse>, ClientError> {

@@ -172,8 +172,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
 
     pub(crate) async fn due(&self) -> Result<Vec<CardView>, EngineError> {
         let service = self.service();
-        let today = service.today(Some(&service.config().time_zone)).await?;
-        Ok(service.due(today).await?.into_iter().map(|entry| CardView::new(entry, today)).collect())
+        let (owner, today) = service.owner_and_today(Some(&service.config().time_zone)).await?;
+        Ok(service.due_of(&owner, today).await?.into_iter().map(|entry| CardView::new(entry, today)).collect())
     }
 
     pub(crate) async fn card(&self, of: OfCard) -> Result<Option<CardDetail>, EngineError> {

@@ -11,8 +11,8 @@ import { start } from "./state";
 
 listenForInstall();
 startRouter();
-if (route.value.page === "today") askAhead("due", {});
-start();
+// What is due comes first, and what else is asked for would make it wait.
+start(route.value.page === "today" ? askAhead("due", {}) : Promise.resolve());
 followPage(port);
 
 const root = document.getElementById("app");

@@ -10,12 +10,11 @@ const ahead = new Map<string, Promise<unknown>>();
 
 const keyOf = (name: CallName, args: unknown): string => `${name} ${JSON.stringify(args)}`;
 
-/** Asks for what a page will ask for. */
-export function askAhead<N extends CallName>(name: N, args: Calls[N][0]): void {
+/** Asks for what a page will ask for. Gives when it is answered, in whatever way: whoever takes the answer hears of a failure. */
+export function askAhead<N extends CallName>(name: N, args: Calls[N][0]): Promise<void> {
   const answer = call(name, args);
-  // Whoever takes it over hears of a failure.
-  answer.catch(() => undefined);
   ahead.set(keyOf(name, args), answer);
+  return answer.then(() => undefined, () => undefined);
 }
 
 function ask<N extends CallName>(name: N, args: Calls[N][0]): Promise<Calls[N][1]> {

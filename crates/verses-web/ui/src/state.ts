@@ -51,8 +51,8 @@ export function onOwnerChange(forget: () => void): void {
   });
 }
 
-/** Begins to listen and asks for the first values. */
-export function start(): void {
+/** Begins to listen, and asks for the first values once `first` is over. */
+export function start(first: Promise<void>): void {
   onEvent((event) => {
     if (event.event === "sync") syncState.value = event.state;
     if (event.event === "broken") broken.value = event.error;
@@ -64,11 +64,13 @@ export function start(): void {
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") void refreshOverview();
   });
-  void refreshOverview();
-  call("syncState", {}).then(
-    (state) => (syncState.value ??= state),
-    () => undefined,
-  );
+  void first.then(() => {
+    void refreshOverview();
+    call("syncState", {}).then(
+      (state) => (syncState.value ??= state),
+      () => undefined,
+    );
+  });
 }
 
 // Theme
