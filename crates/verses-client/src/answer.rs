@@ -67,8 +67,11 @@ pub(crate) fn code_and_message(response: &Response) -> Option<(String, String)> 
 }
 
 fn not_the_server(response: &Response) -> ClientError {
-    let start = String::from_utf8_lossy(&response.body[..response.body.len().min(512)]).to_ascii_lowercase();
-    let what = if response.content_type.contains("html") || start.contains("<html") || start.contains("<!doctype") {
+    let start = &response.body[..response.body.len().min(512)];
+    let holds =
+        |text: &[u8], word: &str| text.windows(word.len()).any(|some| some.eq_ignore_ascii_case(word.as_bytes()));
+    let is_page = holds(response.content_type.as_bytes(), "html") || holds(start, "<html") || holds(start, "<!doctype");
+    let what = if is_page {
         format!("a web page (status {})", response.status)
     } else {
         format!("something that is no JSON (status {})", response.status)

@@ -126,14 +126,14 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         let (elapsed_ms, bytes_sent) = (answered.response.elapsed_ms, answered.response.bytes_sent);
         self.run.summary.bytes_sent += bytes_sent;
         self.run.summary.bytes_received += answered.response.bytes_received;
-        let clock = answered.batch.as_ref().and_then(|b| self.clock_change(b.server_time.0, sent_at, now));
+        let clock = answered.batch.as_ref().and_then(|b| self.clock_offset(b.server_time.0, sent_at, now));
         let unknown = |r: &OperationReply| r.code == Some(ErrorCode::UnknownVerse);
         self.doubts |= answered.batch.as_ref().is_some_and(|b| b.reset) || answered.results.iter().any(unknown);
         let settlement = self.take_answer(now, request_id, &answered);
         for _ in 0..MAX_TRIES {
             let base = self.service.store.revision().await?;
             let mut changes: Vec<StoreChange> = settlement.changes.iter().cloned().map(StoreChange::Queue).collect();
-            changes.extend(clock.clone());
+            changes.extend(clock.map(clock::offset_change));
             let taken_over = self.take_over(owner, rows, &answered).await?;
             let frees = recovery::free_some(&taken_over);
             changes.extend(taken_over);
@@ -267,14 +267,14 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     }
 
     /// The measured offset of the server's clock, if this measurement is better than the last.
-    pub(crate) fn clock_change(&mut self, server_ms: i64, sent_at: i64, received_at: i64) -> Option<StoreChange> {
+    pub(crate) fn clock_offset(&mut self, server_ms: i64, sent_at: i64, received_at: i64) -> Option<i64> {
         let round_trip = u64::try_from(received_at.saturating_sub(sent_at)).unwrap_or(u64::MAX);
         let offset = clock::measure(server_ms, sent_at, received_at);
         if self.clock_sample.is_some_and(|best| !clock::is_better((round_trip, offset), best)) {
             return None;
         }
         self.clock_sample = Some((round_trip, offset));
-        Some(clock::offset_change(offset))
+        Some(offset)
     }
 
     pub(crate) async fn persist(&mut self, settlement: Settlement) -> Result<(), ClientError> {

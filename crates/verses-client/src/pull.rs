@@ -5,6 +5,7 @@ use verses_protocol::{CHANGES_PATH, ChangesResponse, ErrorCode, LookupData, OPER
 use verses_store::{LocalStore, StoreChange, StoreError, meta_key};
 
 use crate::answer;
+use crate::clock;
 use crate::error::ClientError;
 use crate::merge::Merge;
 use crate::observe::SyncEvent;
@@ -137,7 +138,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                 }
                 read => read?,
             };
-            let clock = self.clock_change(page.server_time.0, sent_at, self.now());
+            let clock = self.clock_offset(page.server_time.0, sent_at, self.now());
             self.take_page(owner, &page, cursor.is_none(), clock).await?;
             result.pages += 1;
             result.changes += page.changes.len() as u64;
@@ -155,7 +156,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         owner: &str,
         page: &ChangesResponse,
         from_start: bool,
-        clock: Option<StoreChange>,
+        clock: Option<i64>,
     ) -> Result<(), ClientError> {
         let before = std::mem::replace(&mut self.stale, true);
         let listed = self.settle_listed(&page.changes);
@@ -173,7 +174,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let noted = self.service.note_page(owner, starts_over, &page.changes, &[]).await?;
             let frees = recovery::free_some(&noted);
             changes.extend(noted);
-            changes.extend(clock.clone());
+            changes.extend(clock.map(clock::offset_change));
             changes.extend(listed.changes.iter().cloned().map(StoreChange::Queue));
             match self.service.store.commit(Some(base), changes).await {
                 Ok(committed) => {

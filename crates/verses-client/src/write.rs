@@ -547,7 +547,7 @@ impl Run {
 
 /// The verse of an entity; `None` for the profile.
 pub(crate) fn verse_of_entity(entity: &str) -> Option<VerseId> {
-    entity.strip_prefix("verse/")?.parse().ok().map(VerseId)
+    entity.strip_prefix("verse/").and_then(VerseId::parse)
 }
 
 /// When an operation says it happened.

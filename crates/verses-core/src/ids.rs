@@ -28,6 +28,12 @@ impl VerseId {
         Self(Uuid::new_v5(&VERSES_NAMESPACE, format!("{translation}/{osis}").as_bytes()))
     }
 
+    /// Reads an id; `None` for a text that is none. Why it is none, nobody asks.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::try_parse(text).ok().map(Self)
+    }
+
     /// The id of a private text whose reference is no Bible passage; `normalised` is its normalised reference.
     #[must_use]
     pub fn of_private_text(normalised: &str) -> Self {

@@ -31,8 +31,8 @@ pub fn starter_packs() -> &'static [StarterPack] {
 fn read(text: &str) -> Vec<StarterPack> {
     let mut packs: Vec<StarterPack> = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        if let Some((id, title)) = line.split_once(": ") {
-            packs.push(StarterPack { id: id.to_owned(), title: title.to_owned(), items: Vec::new() });
+        if let Some((id, title)) = line.split_once(':') {
+            packs.push(StarterPack { id: id.to_owned(), title: title.trim().to_owned(), items: Vec::new() });
         } else if let Some(pack) = packs.last_mut() {
             pack.items.push(StarterItem { osis: line.trim().to_owned() });
         }

@@ -293,7 +293,7 @@ impl Board {
 
 /// The verse of a local record ("card/0190…"); `None` for anything else, a name among it.
 fn verse_of(local_ref: &str) -> Option<VerseId> {
-    local_ref.strip_prefix("card/")?.parse().ok().map(VerseId)
+    local_ref.strip_prefix("card/").and_then(VerseId::parse)
 }
 
 fn reason_name(reason: WaitReason) -> &'static str {

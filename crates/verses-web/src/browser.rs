@@ -1,5 +1,6 @@
 //! The engine as JavaScript sees it. What it does is in the other modules; the worker around it is `ui/src/worker.ts`.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -93,15 +94,13 @@ impl Engine {
     /// Answers a call: JSON in, JSON out. Rejects with an error as JSON.
     pub fn call(&self, name: String, arguments: String) -> Promise {
         let app = Rc::clone(&self.app);
-        wasm_bindgen_futures::future_to_promise(async move {
-            app.call(&name, &arguments).await.map(Into::into).map_err(|e| rejected(&e))
-        })
+        promise(async move { app.call(&name, &arguments).await.map(Into::into).map_err(|e| rejected(&e)) })
     }
 
     /// Syncs for as long as this tab leads: the promise never settles.
     pub fn lead(&self) -> Promise {
         let app = Rc::clone(&self.app);
-        wasm_bindgen_futures::future_to_promise(async move {
+        promise(async move {
             app.lead().await;
             Ok(JsValue::UNDEFINED)
         })
@@ -123,7 +122,7 @@ impl Engine {
     #[wasm_bindgen(js_name = syncOnce)]
     pub fn sync_once(&self) -> Promise {
         let app = Rc::clone(&self.app);
-        wasm_bindgen_futures::future_to_promise(async move {
+        promise(async move {
             let report = app.sync_once().await.map_err(|e| rejected(&e))?;
             Ok(verses_json::to_text(&report).into())
         })
@@ -133,11 +132,17 @@ impl Engine {
     #[wasm_bindgen(js_name = accessToken)]
     pub fn access_token(&self) -> Promise {
         let app = Rc::clone(&self.app);
-        wasm_bindgen_futures::future_to_promise(async move {
+        promise(async move {
             let session = app.service().fresh_session().await;
             Ok(session.map_or(JsValue::UNDEFINED, |session| session.access_token.into()))
         })
     }
+}
+
+/// One type of future for all calls: each would be the code around it once more.
+fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
+    let future: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>> = Box::pin(future);
+    wasm_bindgen_futures::future_to_promise(future)
 }
 
 fn rejected(error: &EngineError) -> JsValue {
