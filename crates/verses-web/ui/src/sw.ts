@@ -84,6 +84,6 @@ async function syncAlone(): Promise<void> {
 async function open(): Promise<Engine> {
   // The worker's own requests do not pass through it.
   const module = (await (await caches.open(CACHE)).match(__ENGINE_WASM__)) ?? (await fetch(__ENGINE_WASM__));
-  await init({ module_or_path: module });
+  await init(module);
   return Engine.open(DATABASE, location.origin, () => undefined, () => undefined);
 }

@@ -29,7 +29,7 @@ const opening = open();
 opening.then(begin, (error: unknown) => tellPage({ event: "broken", error: asError(error) }));
 
 async function open(): Promise<Engine> {
-  await init({ module_or_path: __ENGINE_WASM__ });
+  await init(fetch(__ENGINE_WASM__));
   return Engine.open(DATABASE, location.origin, onTold, (revision) => tellPage({ event: "changed", revision }));
 }
 

@@ -1,7 +1,7 @@
 // What wasm-bindgen makes of crates/verses-web/src/browser.rs, as far as the workers use it.
 
 declare module "engine" {
-  export default function init(options: { module_or_path: RequestInfo | URL | Response | Promise<Response> }): Promise<unknown>;
+  export function initSync(options: { module: WebAssembly.Module }): unknown;
 
   export class Engine {
     private constructor();

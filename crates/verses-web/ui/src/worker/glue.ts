@@ -1,3 +1,11 @@
 // What the script beside the engine's WebAssembly offers. It is a file of its own, which both workers load.
 
-export { default as init, Engine } from "engine";
+import { Engine, initSync } from "engine";
+
+const offered = { Engine, initSync };
+
+declare global {
+  var versesEngine: typeof offered;
+}
+
+globalThis.versesEngine = offered;
