@@ -19,8 +19,9 @@ const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 /// Debian's linker, under the names of its releases.
 const LINKERS: [&str; 4] = ["/usr/bin/wasm-ld", "/usr/bin/wasm-ld-19", "/usr/bin/wasm-ld-16", "/usr/bin/wasm-ld-14"];
-/// Nothing for people is written by way of `Debug`; tidy looks after that.
-const NO_DEBUG: &str = "-Zfmt-debug=none";
+/// Nothing for people is written by way of `Debug`; tidy looks after that. And what the compiler inlines before LLVM sees it
+/// makes the whole larger.
+const SMALL: &str = "-Zfmt-debug=none -Zmir-opt-level=1";
 /// From this release on `immediate-abort` is a kind of panic; before, it was a feature of the standard library.
 const IMMEDIATE_ABORT_IS_A_PANIC: u32 = 92;
 
@@ -82,10 +83,10 @@ impl Toolchain {
         }
         command.env("RUSTC_BOOTSTRAP", "1").args(["-Z", "build-std=std,panic_abort", "-Z"]);
         if self.release()? < IMMEDIATE_ABORT_IS_A_PANIC {
-            command.arg("build-std-features=optimize_for_size,panic_immediate_abort").env("RUSTFLAGS", NO_DEBUG);
+            command.arg("build-std-features=optimize_for_size,panic_immediate_abort").env("RUSTFLAGS", SMALL);
         } else {
             command.arg("build-std-features=optimize_for_size");
-            command.env("RUSTFLAGS", format!("{NO_DEBUG} -Zunstable-options -Cpanic=immediate-abort"));
+            command.env("RUSTFLAGS", format!("{SMALL} -Zunstable-options -Cpanic=immediate-abort"));
         }
         Ok(command)
     }

@@ -190,16 +190,16 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(changes)
     }
 
-    /// Why operations of the queue are not done yet, by id. Ids that are not queued are left out.
+    /// Why operations of the queue are not done yet, in the order asked for; `None` for ids that are not queued.
     ///
     /// # Errors
     /// Errors of the store.
-    pub async fn explain_queue(&self, ids: &[String]) -> Result<LiteMap<String, Explanation>, ClientError> {
+    pub async fn explain_queue(&self, ids: &[String]) -> Result<Vec<Option<Explanation>>, ClientError> {
         let mut engine = self.engine().await?;
         let now = self.platform.now_ms();
         let session = self.session().await?.filter(Session::is_usable);
         drop(engine.set_session(now, session.map(|s| batchsync::Session { owner: s.user_id })));
-        Ok(ids.iter().filter_map(|id| Some((id.clone(), engine.explain(now, id)?))).collect())
+        Ok(ids.iter().map(|id| engine.explain(now, id)).collect())
     }
 }
 

@@ -33,7 +33,10 @@ pub fn next_phase(phase: Phase) -> Option<Phase> {
 /// Folds the events of one card, given in any order. An event given twice counts once. `None` without events.
 #[must_use]
 pub fn fold(verse_id: VerseId, events: impl IntoIterator<Item = CardEvent>) -> Option<Card> {
-    let mut events: Vec<CardEvent> = events.into_iter().filter(|e| e.verse_id == verse_id).collect();
+    fold_all(events.into_iter().filter(|e| e.verse_id == verse_id).collect())
+}
+
+fn fold_all(mut events: Vec<CardEvent>) -> Option<Card> {
     events.sort_by(|a, b| (a.occurred_at, &a.operation_id).cmp(&(b.occurred_at, &b.operation_id)));
     let mut seen: LiteMap<OperationId, ()> = LiteMap::new();
     events.retain(|e| seen.insert(e.operation_id.clone(), ()).is_none());

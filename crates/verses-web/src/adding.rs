@@ -3,7 +3,8 @@
 use litemap::LiteMap;
 use verses_client::{NewVerse, Platform, Transport};
 use verses_core::{
-    DEFAULT_TRANSLATION, MAX_CARD_VERSES, Passage, PassageError, VerseId, parse_passages, sorted, translation_name,
+    Card, DEFAULT_TRANSLATION, MAX_CARD_VERSES, Passage, PassageError, VerseId, parse_passages, sorted,
+    translation_name,
 };
 use verses_corpus::starter_packs as corpus_packs;
 use verses_json::{json_read, json_write};
@@ -116,6 +117,12 @@ struct PackItem {
 
 json_write! { PackItem { reference: "reference", osis: "osis", known: "known" } }
 
+/// Whether the card of a verse is archived; `None` without a card. The cards are in the order of their ids.
+fn is_archived(cards: &[Card], verse_id: VerseId) -> Option<bool> {
+    let found = cards.binary_search_by_key(&verse_id, |card| card.verse_id).ok()?;
+    Some(cards[found].archived)
+}
+
 /// A part of what was typed, and what it is.
 struct Part<'a> {
     input: &'a str,
@@ -138,7 +145,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             let (passage, error) = match &part.read {
                 Ok(passage) => {
                     let verse_id = passage.verse_id(&translation);
-                    let state = match (seen.insert(verse_id, ()).is_none(), known.get(&verse_id)) {
+                    let state = match (seen.insert(verse_id, ()).is_none(), is_archived(&known, verse_id)) {
                         (false, _) => "repeated",
                         (true, Some(true)) => "archived",
                         (true, Some(false)) => "known",
@@ -178,13 +185,12 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         Ok(profile.preferred_translation.value.unwrap_or_else(|| DEFAULT_TRANSLATION.to_owned()))
     }
 
-    /// Which of these have a card, and whether it is archived.
-    async fn known(&self, ids: impl Iterator<Item = VerseId>) -> Result<LiteMap<VerseId, bool>, EngineError> {
+    /// The cards that there are of these, in the order of their ids.
+    async fn known(&self, ids: impl Iterator<Item = VerseId>) -> Result<Vec<Card>, EngineError> {
         let service = self.service();
         let owner = service.owner().await?;
         let ids = sorted(ids);
-        let cards = service.store().cards_of(&owner, &ids).await?;
-        Ok(cards.into_iter().map(|card| (card.verse_id, card.archived)).collect())
+        Ok(service.store().cards_of(&owner, &ids).await?)
     }
 
     pub(crate) async fn add(&self, wanted: Wanted) -> Result<Vec<Added>, EngineError> {
@@ -239,7 +245,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             let items = passages.iter().map(|(osis, passage)| PackItem {
                 reference: passage.to_string(),
                 osis: (*osis).to_owned(),
-                known: known.get(&passage.verse_id(&translation)) == Some(&false),
+                known: is_archived(&known, passage.verse_id(&translation)) == Some(false),
             });
             packs.push(Pack { id: pack.id.clone(), title: pack.title.clone(), items: items.collect() });
         }

@@ -2,11 +2,9 @@
 
 use std::collections::VecDeque;
 
-use litemap::LiteMap;
-
 use batchsync::{Event, FaultClass, NetworkQuality, Phase, Progress, WaitReason};
 use verses_client::{PROFILE_ENTITY, SyncEvent};
-use verses_core::VerseId;
+use verses_core::{Verse, VerseId, sorted};
 use verses_json::{ToJson, Writer, json_write};
 
 /// Requests that are shown.
@@ -276,19 +274,25 @@ impl Board {
 
     /// Cards of outcomes that have no name yet.
     pub(crate) fn nameless(&self) -> Vec<VerseId> {
-        self.state.results.iter().filter_map(|result| verse_of(&result.about)).collect()
+        sorted(self.state.results.iter().filter_map(|result| verse_of(&result.about)))
     }
 
     /// Gives outcomes the name of what they are about.
-    pub(crate) fn name(&mut self, names: &LiteMap<VerseId, String>) {
+    pub(crate) fn name(&mut self, verses: &[Verse]) {
         for result in &mut self.state.results {
             if let Some(id) = verse_of(&result.about) {
-                result.about = names.get(&id).cloned().unwrap_or_else(|| "A passage".to_owned());
+                result.about = name_of(verses, id);
             } else if result.about == PROFILE_ENTITY {
                 "Profile".clone_into(&mut result.about);
             }
         }
     }
+}
+
+/// The reference of a verse. The verses are in the order of their ids.
+pub(crate) fn name_of(verses: &[Verse], id: VerseId) -> String {
+    let found = verses.binary_search_by_key(&id, |verse| verse.id).ok();
+    found.map_or_else(|| "A passage".to_owned(), |at| verses[at].reference.clone())
 }
 
 /// The verse of a local record ("card/0190…"); `None` for anything else, a name among it.

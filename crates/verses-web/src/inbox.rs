@@ -1,13 +1,13 @@
 //! What waits and what failed: shown with reasons in plain words, tried again, mended, given up, written out.
 
 use batchsync::{Explanation, FailureReason, OperationStatus};
-use litemap::LiteMap;
 use verses_client::{Platform, Transport};
-use verses_core::{Operation, VerseId};
+use verses_core::{Operation, Verse, VerseId, sorted};
 use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, QueuedOperation};
 
 use crate::app::App;
+use crate::board::name_of;
 use crate::wire::EngineError;
 
 /// Operations that are explained one by one; those behind them wait for their turn.
@@ -72,14 +72,16 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let service = self.service();
         let owner = service.owner().await?;
         let rows = service.store().queue_of(&owner, wanted.failed_only, wanted.limit).await?;
-        let ids: Vec<VerseId> = rows.iter().filter_map(|row| verse_of(&row.data)).collect();
+        let ids = sorted(rows.iter().filter_map(|row| verse_of(&row.data)));
         let verses = service.store().verses_of(&owner, &ids).await?;
-        let names: LiteMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
         let asked: Vec<String> = rows.iter().take(MAX_EXPLAINED).map(|row| row.meta.id.clone()).collect();
         let explained = service.explain_queue(&asked).await?;
-        let abouts: LiteMap<String, String> =
-            rows.iter().map(|row| (row.meta.id.clone(), about(&row.data, &names))).collect();
-        Ok(rows.iter().map(|row| item(row, &abouts, explained.get(&row.meta.id))).collect())
+        let about_of = |id: &str| {
+            let row = rows.iter().find(|row| row.meta.id == id);
+            row.map_or_else(|| "an earlier change".to_owned(), |row| about(&row.data, &verses))
+        };
+        let explained = explained.into_iter().chain(std::iter::repeat(None));
+        Ok(rows.iter().zip(explained).map(|(row, explanation)| item(row, &about_of, explanation.as_ref())).collect())
     }
 
     pub(crate) async fn retry(&self, wanted: Ids) -> Result<usize, EngineError> {
@@ -123,16 +125,15 @@ pub(crate) fn verse_of(operation: &Operation) -> Option<VerseId> {
     }
 }
 
-fn about(operation: &Operation, names: &LiteMap<VerseId, String>) -> String {
+fn about(operation: &Operation, verses: &[Verse]) -> String {
     match operation {
         Operation::CreateVerse(create) => create.reference.clone(),
         Operation::UpdateProfile(_) => "Profile".to_owned(),
-        other => verse_of(other).and_then(|id| names.get(&id).cloned()).unwrap_or_else(|| "A passage".to_owned()),
+        other => verse_of(other).map_or_else(|| "A passage".to_owned(), |id| name_of(verses, id)),
     }
 }
 
-fn item(row: &QueuedOperation, abouts: &LiteMap<String, String>, explanation: Option<&Explanation>) -> QueueItem {
-    let name = |id: &str| abouts.get(id).cloned().unwrap_or_else(|| "an earlier change".to_owned());
+fn item(row: &QueuedOperation, name: &dyn Fn(&str) -> String, explanation: Option<&Explanation>) -> QueueItem {
     let (state, reason, why) = match &row.meta.status {
         OperationStatus::Failed(failure) => {
             let why = match &failure.reason {
@@ -163,7 +164,7 @@ fn item(row: &QueuedOperation, abouts: &LiteMap<String, String>, explanation: Op
     }
 }
 
-fn why_waiting(explanation: Option<&Explanation>, name: impl Fn(&str) -> String) -> String {
+fn why_waiting(explanation: Option<&Explanation>, name: &dyn Fn(&str) -> String) -> String {
     match explanation {
         Some(Explanation::WaitsFor { parent }) => format!("Waits until {} is saved.", name(parent)),
         Some(Explanation::Behind { .. }) => "Waits for an earlier change of the same passage.".to_owned(),

@@ -1,14 +1,12 @@
 //! Leading: the one tab that syncs runs the client's loop here, starts it anew when the account or the settings change, and
 //! keeps the board. Who leads is decided outside, by a lock of the browser.
 
-use litemap::LiteMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use batchsync::NetworkHint;
 use verses_client::{
     ClientError, Drained, Hints, Observer, Platform, Session, SyncEngine, SyncEvent, SyncOptions, Transport,
 };
-use verses_core::VerseId;
 use verses_json::{Fields, FromJson, JsonError, Value, json_write};
 use verses_store::{LocalStore, StoreChange};
 
@@ -119,11 +117,10 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let owner = service.owner().await?;
         let nameless = lock(&self.board).nameless();
         let verses = service.store().verses_of(&owner, &nameless).await?;
-        let names: LiteMap<VerseId, String> = verses.into_iter().map(|verse| (verse.id, verse.reference)).collect();
         let totals = service.queue_totals().await?;
         let session = service.session().await?;
         let mut board = lock(&self.board);
-        board.name(&names);
+        board.name(&verses);
         let is_usable = session.as_ref().is_some_and(Session::is_usable);
         if !is_usable || !board.state.leader {
             board.nobody(totals.waiting, totals.failed, session.is_some() && !is_usable);

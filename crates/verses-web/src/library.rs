@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use jiff::civil::Date;
 use verses_client::{CardWithVerse, Platform, Transport};
-use verses_core::{Phase, VerseId, reviews_needed};
+use verses_core::{Card, Phase, VerseId, epoch_day, reviews_needed};
 use verses_json::{json_names_read, json_read, json_write};
 use verses_store::{LocalStore, Revision};
 
@@ -179,11 +179,16 @@ impl Shelf {
         let both = self.cards.iter().zip(&self.haystacks).enumerate();
         let mut found: Vec<usize> =
             both.filter(|(_, (entry, haystack))| takes(entry, haystack)).map(|(at, _)| at).collect();
-        match filter.sort {
-            Sort::Due => found.sort_by_key(|at| (self.cards[*at].card.next_due_date, *at)),
-            Sort::Added => found.sort_by_key(|at| (std::cmp::Reverse(self.cards[*at].card.created_at), *at)),
-            Sort::Streak => found.sort_by_key(|at| (std::cmp::Reverse(self.cards[*at].card.current_streak), *at)),
-            Sort::Reference => found.sort_by_cached_key(|at| place_in_bible(&self.cards[*at])),
+        let rank = |card: &Card| match filter.sort {
+            Sort::Due => epoch_day(card.next_due_date),
+            Sort::Added => -card.created_at.0,
+            Sort::Streak => -i64::from(card.current_streak),
+            Sort::Reference => 0,
+        };
+        if matches!(filter.sort, Sort::Reference) {
+            found.sort_by_cached_key(|at| place_in_bible(&self.cards[*at]));
+        } else {
+            found.sort_by_key(|at| (rank(&self.cards[*at].card), *at));
         }
         found
     }

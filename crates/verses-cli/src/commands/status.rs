@@ -100,8 +100,8 @@ async fn stuck(app: &App, owner: &str, signed_in: bool) -> Result<Vec<Stuck>, Cl
     let ids: Vec<String> = operations.iter().map(|o| o.meta.id.clone()).collect();
     let explained = app.service.explain_queue(&ids).await?;
     let mut stuck = Vec::new();
-    for operation in operations {
-        let (why, next) = explain(&operation, explained.get(&operation.meta.id), signed_in);
+    for (operation, explanation) in operations.into_iter().zip(explained) {
+        let (why, next) = explain(&operation, explanation.as_ref(), signed_in);
         let about = about(app, &operation).await?;
         stuck.push(Stuck { id: operation.meta.id, kind: operation.meta.kind, about, why, next });
     }
