@@ -1,4 +1,4 @@
-// The browser's side of the platform and the transport: timers, time zones, one HTTP request. It decides nothing; what it is
+// The browser's side of the platform and the transport: timers, time zones, letters, one HTTP request. It decides nothing; what it is
 // asked for and what follows is in src/browser.
 
 /** Ends every wait that may end early. */
@@ -52,6 +52,11 @@ export function localDate(zone, ms) {
   }
   const parts = new Map(calendar.formatToParts(ms).map((part) => [part.type, Number(part.value)]));
   return Int32Array.of(parts.get("year"), parts.get("month"), parts.get("day"));
+}
+
+/** The text in lower case, by the rules that hold for every language. */
+export function lowercase(text) {
+  return text.toLowerCase();
 }
 
 /** The browser's time zone. */

@@ -2,6 +2,7 @@
 //! cannot be asked to type: typographic quotes, dashes, ligatures, case and punctuation.
 
 use crate::ReferenceDisplayMode;
+use crate::letters::push_lowercase;
 
 /// A reference as the user wants to see it in review: whole, its first letters, or a blank.
 #[must_use]
@@ -77,7 +78,7 @@ fn words(text: &str) -> Vec<String> {
             'œ' | 'Œ' => word.push_str("oe"),
             // Within a word: "LORD'S", "LORD’S" and "lords" are the same, and so are "Beth-el" and "Bethel".
             '\'' | '’' | '‘' | '-' | '‐' | '‑' => {}
-            c if c.is_alphanumeric() => word.extend(c.to_lowercase()),
+            c if c.is_alphanumeric() => push_lowercase(&mut word, c),
             _ if word.is_empty() => {}
             _ => words.push(std::mem::take(&mut word)),
         }

@@ -6,7 +6,7 @@ use crate::profile::translation_name;
 use crate::{
     ApplyContext, Card, CardEvent, CreateVerse, DEFAULT_TRANSLATION, Effect, EventKey, Operation, OperationId, Passage,
     Profile, Rejection, RejectionCode, Slot, TextLookup, UnixMillis, UserState, Verse, VerseId, dates, fold, fold_step,
-    parse_passage, profile, slots, sorted, sorts_before_last,
+    lowercase, parse_passage, profile, slots, sorted, sorts_before_last,
 };
 
 /// How far in the future a stamp may lie before it is corrected, milliseconds.
@@ -275,7 +275,7 @@ fn wordless(id: VerseId, reference: String, osis: String, translation: String, a
 
 /// A private reference as it is compared: lower case, single spaces.
 fn normalised(reference: &str) -> String {
-    reference.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    lowercase(&reference.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 fn default_translation(profile: &Profile) -> String {

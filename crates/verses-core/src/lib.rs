@@ -11,6 +11,7 @@ mod dates;
 pub mod display;
 mod effect;
 mod ids;
+mod letters;
 mod operation;
 mod profile;
 mod quoted;
@@ -31,6 +32,9 @@ pub use effect::{
     PRIVATE_TRANSLATION, apply, needs_events, needs_profile, translation_of_create, verse_id_of_create,
 };
 pub use ids::{InvalidOperationId, MAX_OPERATION_ID_BYTES, OperationId, UnixMillis, VERSES_NAMESPACE, VerseId};
+pub use letters::lowercase;
+#[cfg(target_arch = "wasm32")]
+pub use letters::{Lowercase, use_lowercase};
 pub use operation::{CardAction, CreateVerse, Operation, OperationKind, RecordReview, SetPhase, UpdateProfile};
 pub use profile::{
     MAX_FULL_NAME_BYTES, MAX_TRANSLATION_CHARS, Merged, Profile, ReferenceDisplayMode, translation_name,

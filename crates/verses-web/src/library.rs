@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use jiff::civil::Date;
 use verses_client::{CardWithVerse, Platform, Transport};
-use verses_core::{Card, Phase, VerseId, epoch_day, reviews_needed};
+use verses_core::{Card, Phase, VerseId, epoch_day, lowercase, reviews_needed};
 use verses_json::{json_names_read, json_read, json_write};
 use verses_store::{LocalStore, Revision};
 
@@ -159,13 +159,13 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
 
 fn haystack(entry: &CardWithVerse) -> String {
     let Some(verse) = &entry.verse else { return String::new() };
-    format!("{} {} {}", verse.reference, verse.translation, verse.text).to_lowercase()
+    lowercase(&[&*verse.reference, &*verse.translation, &*verse.text].join(" "))
 }
 
 impl Shelf {
     /// Places of the cards that the filter takes, in order.
     fn find(&self, filter: &Filter, today: Date) -> Vec<usize> {
-        let search = filter.search.to_lowercase();
+        let search = lowercase(&filter.search);
         let words: Vec<&str> = search.split_whitespace().collect();
         let takes = |entry: &CardWithVerse, haystack: &str| {
             let card = &entry.card;
@@ -202,7 +202,7 @@ fn place_in_bible(entry: &CardWithVerse) -> (bool, u32, String) {
             let book = u32::try_from(verses_core::Book::all().take_while(|b| *b != place.book).count()).unwrap_or(0);
             (false, (book << 16) | (u32::from(place.chapter) << 8) | u32::from(place.verse), String::new())
         }
-        None => (true, 0, reference.to_lowercase()),
+        None => (true, 0, lowercase(reference)),
     }
 }
 

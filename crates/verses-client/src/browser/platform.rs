@@ -1,4 +1,4 @@
-//! The browser's clock, randomness, timers and time zones.
+//! The browser's clock, randomness, timers, time zones and letters.
 
 use jiff::civil::Date;
 use verses_core::UnixMillis;
@@ -21,6 +21,8 @@ extern "C" {
     fn js_random() -> u64;
     #[wasm_bindgen(js_name = localDate)]
     fn js_local_date(zone: &str, ms: f64) -> Option<Vec<i32>>;
+    #[wasm_bindgen(js_name = lowercase)]
+    fn js_lowercase(text: &str) -> String;
     #[wasm_bindgen(js_name = timeZone)]
     fn js_time_zone() -> String;
 }
@@ -33,10 +35,11 @@ const MAX_TIMER_MS: u64 = i32::MAX as u64;
 pub struct Browser;
 
 impl Browser {
-    /// The browser, with its time zones made known to the domain.
+    /// The browser, with its time zones and letters made known to the domain.
     #[must_use]
     pub fn new() -> Self {
         verses_core::use_local_dates(local_date);
+        verses_core::use_lowercase(js_lowercase);
         Self
     }
 

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::letters::push_lowercase;
+
 /// A token and where it stands in the input, in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
@@ -54,7 +56,7 @@ pub(super) fn tokenize(input: &str) -> Vec<Token> {
 fn continues(last: Option<&mut Token>, c: char, end: usize) -> bool {
     let Some(last) = last else { return false };
     match &mut last.kind {
-        Kind::Word(word) if c.is_alphabetic() => word.extend(c.to_lowercase()),
+        Kind::Word(word) if c.is_alphabetic() => push_lowercase(word, c),
         Kind::Number(number) if c.is_ascii_digit() => *number = with_digit(*number, c),
         _ => return false,
     }
@@ -77,7 +79,11 @@ fn kind_of(c: char) -> Kind {
         '\n' => Kind::Newline,
         '-' => Kind::Dash,
         '(' | ')' | '[' | ']' | '"' | '\'' | '“' | '”' | '‘' | '’' | '«' | '»' => Kind::Bracket(c),
-        c if c.is_alphabetic() => Kind::Word(c.to_lowercase().collect()),
+        c if c.is_alphabetic() => {
+            let mut word = String::new();
+            push_lowercase(&mut word, c);
+            Kind::Word(word)
+        }
         c => Kind::Other(c),
     }
 }
