@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::prerequisites;
 use crate::process::{cargo_path, clean, succeeds};
@@ -21,9 +21,9 @@ const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const LINKERS: [&str; 4] = ["/usr/bin/wasm-ld", "/usr/bin/wasm-ld-19", "/usr/bin/wasm-ld-16", "/usr/bin/wasm-ld-14"];
 /// Nothing for people is written by way of `Debug`; tidy looks after that. And what the compiler inlines before LLVM sees it
 /// makes the whole larger.
-const SMALL: &str = "-Zfmt-debug=none -Zmir-opt-level=1";
-/// From this release on `immediate-abort` is a kind of panic; before, it was a feature of the standard library.
-const IMMEDIATE_ABORT_IS_A_PANIC: u32 = 92;
+const SMALL: &str = "-Zfmt-debug=none -Zmir-opt-level=1 -Zunstable-options -Cpanic=immediate-abort";
+/// The release that the workspace asks for, `rust-version` of its manifest.
+const OLDEST: u32 = 95;
 
 /// How to call a cargo that compiles for the target.
 #[derive(Debug, Clone)]
@@ -48,7 +48,8 @@ impl Toolchain {
         }
         let rustc = PathBuf::from(DEBIAN_RUSTC);
         let linker = || LINKERS.into_iter().find(|path| Path::new(path).exists());
-        if !Path::new(DEBIAN_CARGO).exists() || !source(&rustc) || linker().is_none() {
+        let is_new_enough = || release(&rustc).is_some_and(|release| release >= OLDEST);
+        if !Path::new(DEBIAN_CARGO).exists() || !source(&rustc) || !is_new_enough() || linker().is_none() {
             eprintln!("xtask: rustup has no target {TARGET}; Debian's compiler has the source of the standard library");
             prerequisites::packages(
                 &PACKAGES,
@@ -56,6 +57,10 @@ impl Toolchain {
                  `apt-get install rustc-web cargo-web rust-web-src lld`)",
             )?;
         }
+        ensure!(
+            is_new_enough(),
+            "Debian's rustc is older than 1.{OLDEST}, which the app needs: add rustup's target {TARGET}"
+        );
         let Some(linker) = linker() else { bail!("no linker `wasm-ld`: install it (Debian: `apt-get install lld`)") };
         Ok(Self { cargo: DEBIAN_CARGO.into(), rustc, linker: Some(linker), has_source: true, target_folder })
     }
@@ -73,22 +78,17 @@ impl Toolchain {
     /// The same for as few bytes as can be: the standard library is compiled along, for size, a panic is a trap without a
     /// message, and `{:?}` writes nothing. These are unstable options of the compiler, which it takes when told that it
     /// builds itself.
-    pub(crate) fn smallest(&self, workspace: &Workspace, words: &str) -> Result<Command> {
+    pub(crate) fn smallest(&self, workspace: &Workspace, words: &str) -> Command {
         let mut command = self.plain(workspace, words);
         if !self.has_source {
             eprintln!(
                 "xtask: no source of the standard library (`rustup component add rust-src`): the app gets larger"
             );
-            return Ok(command);
+            return command;
         }
-        command.env("RUSTC_BOOTSTRAP", "1").args(["-Z", "build-std=std,panic_abort", "-Z"]);
-        if self.release()? < IMMEDIATE_ABORT_IS_A_PANIC {
-            command.arg("build-std-features=optimize_for_size,panic_immediate_abort").env("RUSTFLAGS", SMALL);
-        } else {
-            command.arg("build-std-features=optimize_for_size");
-            command.env("RUSTFLAGS", format!("{SMALL} -Zunstable-options -Cpanic=immediate-abort"));
-        }
-        Ok(command)
+        command.args(["-Z", "build-std=std,panic_abort", "-Z", "build-std-features=optimize_for_size"]);
+        command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", SMALL);
+        command
     }
 
     fn plain(&self, workspace: &Workspace, words: &str) -> Command {
@@ -101,14 +101,6 @@ impl Toolchain {
             command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
         command
-    }
-
-    /// The second number of the compiler's version.
-    fn release(&self) -> Result<u32> {
-        let said = Command::new(&self.rustc).arg("--version").output().context("rustc does not start")?;
-        let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        let number = said.split('.').nth(1).and_then(|number| number.parse().ok());
-        number.with_context(|| format!("rustc has no version that can be read: {said}"))
     }
 
     /// Whether its clippy is there: it comes with rustup's, and is a package of its own with Debian's.
@@ -147,6 +139,12 @@ fn add_source(rustc: &Path) -> bool {
     succeeds("rustup", &["component", "add", "rust-src"]) && source(rustc)
 }
 
+/// The second number of a compiler's version.
+fn release(rustc: &Path) -> Option<u32> {
+    let said = Command::new(rustc).arg("--version").output().ok()?;
+    String::from_utf8(said.stdout).ok()?.split('.').nth(1)?.parse().ok()
+}
+
 fn source(rustc: &Path) -> bool {
     printed(rustc, &["sysroot"]).is_some_and(|root| root.join("lib/rustlib/src/rust/library/std/Cargo.toml").exists())
 }
@@ -173,9 +171,9 @@ mod tests {
     #[test]
     fn the_smallest_app_compiles_the_standard_library_along_where_its_source_is() {
         let workspace = Workspace { root: PathBuf::from("."), packages: Vec::new() };
-        let small = toolchain(None, true).smallest(&workspace, "build").unwrap();
+        let small = toolchain(None, true).smallest(&workspace, "build");
         assert!(words(&small).contains("-Z build-std=std,panic_abort"), "{}", words(&small));
-        let ready = toolchain(None, false).smallest(&workspace, "build").unwrap();
+        let ready = toolchain(None, false).smallest(&workspace, "build");
         assert_eq!(words(&ready), "build");
     }
 

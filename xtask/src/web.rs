@@ -59,7 +59,7 @@ pub(crate) fn run_task(workspace: &Workspace, dev: bool) -> Result<()> {
 fn engine(workspace: &Workspace, toolchain: &Toolchain, profile: &str, folder: &Path) -> Result<PathBuf> {
     let words = format!("rustc --profile {profile} --target {} --package verses-web --lib", crate::wasm::TARGET);
     let mut build =
-        if profile == PROFILE { toolchain.smallest(workspace, &words)? } else { toolchain.cargo(workspace, &words) };
+        if profile == PROFILE { toolchain.smallest(workspace, &words) } else { toolchain.cargo(workspace, &words) };
     // As a Rust library besides, it could not be optimised as a whole.
     run(build.args(["--crate-type", "cdylib"]))?;
     bindgen(workspace, &toolchain.output(profile).join("verses_web.wasm"), folder, "engine")?;
