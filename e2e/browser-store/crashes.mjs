@@ -3,6 +3,24 @@
 import { check } from './world.mjs';
 
 const SIZE = 30;
+/** A database that is not the store's, in the same place of the profile. */
+const WITNESS = 'witness';
+/** How often the browser may forget the whole site before it is a failure. */
+const MAX_FORGOTTEN = 5;
+
+/** The browser has thrown away everything it kept for the site, which no store can prevent. */
+class Forgotten extends Error {}
+
+/** That, or that it cannot open what it kept, which comes before it. */
+const isBrowsersOwn = (error) => error instanceof Forgotten || error.message.includes('opening backing store');
+
+/** Makes the witness, durably. */
+const makeWitness = (name) => new Promise((resolve, reject) => {
+  const request = indexedDB.open(name);
+  request.onupgradeneeded = () => request.result.createObjectStore('rows').put(1, 1);
+  request.onsuccess = () => resolve(request.result.close());
+  request.onerror = () => reject(request.error);
+});
 
 /** Commits one group after the other, and says each number in the console once it is answered. */
 const commitOn = ([first, size]) => {
@@ -32,7 +50,12 @@ async function commitUntil(page, first, ms, end) {
 }
 
 async function expectWhole(world, name, answered) {
-  const page = await world.page(name);
+  const page = await world.page();
+  // Chromium, killed, at times starts again with an empty folder for the site. Then nothing can be said of the store.
+  if (!await page.evaluate(async (witness) => (await indexedDB.databases()).some(({ name }) => name === witness), WITNESS)) {
+    throw new Forgotten('the browser has forgotten the whole site');
+  }
+  await world.open(page, name);
   const groups = Object.values(await world.call(page, 'whole', SIZE));
   groups.forEach((group, index) => check(group === index, `commit ${index} is missing`));
   check(groups.length > answered, `commit ${answered} was answered, and ${groups.length} are there`);
@@ -41,7 +64,21 @@ async function expectWhole(world, name, answered) {
 }
 
 async function rounds(world, end) {
-  const name = world.fresh();
+  for (let forgotten = 0; ; forgotten += 1) {
+    try {
+      const said = await roundsOf(world, world.fresh(), end);
+      return forgotten ? `${said}; forgotten as a whole ${forgotten} times` : said;
+    } catch (error) {
+      if (!isBrowsersOwn(error) || forgotten === MAX_FORGOTTEN) throw error;
+      await world.killAndRestart();
+    }
+  }
+}
+
+async function roundsOf(world, name, end) {
+  const first = await world.page();
+  await first.evaluate(makeWitness, WITNESS);
+  await first.close();
   let next = 0;
   for (const ms of [0, 7, 19, 33, 60]) {
     const page = await world.page(name);

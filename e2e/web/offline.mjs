@@ -21,7 +21,7 @@ async function offlineFromTheFirstVisit(world) {
   await ready(page);
   world.same('after a reload without a network, Today shows what is left', await left(page), TWELVE.length - REVIEWED);
   await libraryHas(page, TWELVE.length);
-  world.same('and all of it waits', await pill(page), `Offline, ${TWELVE.length + REVIEWED} waiting`);
+  await pillSays(page, `Offline, ${TWELVE.length + REVIEWED} waiting`);
 
   const before = world.proxy.writes().length;
   await world.goOnline();
