@@ -96,7 +96,7 @@ async function twoPeople(world) {
   await pillSays(page, /3 waiting/);
   await signOut(page);
   await libraryHas(page, 0);
-  world.check('after signing out nothing of the first is in sight', (await ask(page, 'overview')).total === 0);
+  world.check('after signing out nothing of the first is in sight', (await ask(page, 'overview')).cards === 0);
 
   await world.serverBack();
   await signUp(page, NAOMI);

@@ -107,7 +107,7 @@ async function noRoom(world) {
   const kept = await page.getByLabel('Passages to add').inputValue();
   world.check('what was typed is still there', kept.includes('Romans 8:28') && kept.includes('Genesis 1:1'), kept);
   const after = await ask(page, 'overview');
-  world.same('nothing is written in part', [after.total, after.waiting, after.due], [before.total, before.waiting, before.due]);
+  world.same('nothing is written in part', [after.cards, after.waiting, after.due], [before.cards, before.waiting, before.due]);
 
   await protocol.send('Storage.overrideQuotaForOrigin', { origin: world.url });
   const said = await add(page, ['Romans 8:28', 'Genesis 1:1']);
