@@ -1,6 +1,6 @@
 //! The application behind the page: its parts, and which call does what. The calls themselves are in the modules by topic.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -45,8 +45,6 @@ pub struct App<S, T, P> {
     pub(crate) board: Arc<Mutex<Board>>,
     /// Hints for the loop that syncs; new ones with each start of it.
     pub(crate) hints: RefCell<Hints>,
-    /// Said from outside, perhaps before there was a loop to hear it.
-    pub(crate) is_offline: Cell<bool>,
     pub(crate) shelf: RefCell<Option<Rc<Shelf>>>,
     pub(crate) settings: RefCell<String>,
 }
@@ -79,7 +77,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             tell: parts.tell,
             board: Arc::default(),
             hints: RefCell::default(),
-            is_offline: Cell::default(),
             shelf: RefCell::default(),
             settings: RefCell::default(),
         };

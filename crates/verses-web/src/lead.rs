@@ -94,14 +94,8 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub fn hint(&self, hint: Hint) {
         let hints = self.hints.borrow();
         match hint {
-            Hint::Online => {
-                self.is_offline.set(false);
-                hints.online();
-            }
-            Hint::Offline => {
-                self.is_offline.set(true);
-                hints.offline();
-            }
+            Hint::Online => hints.online(),
+            Hint::Offline => hints.offline(),
             Hint::Foreground => hints.foregrounded(),
             Hint::SyncNow => {
                 // Whoever asks wants to hear of this time, not of an earlier one.
@@ -182,9 +176,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             return Err(ClientError::SignInNeeded);
         }
         let hints = Hints::default();
-        if self.is_offline.get() {
-            hints.offline();
-        }
         *self.hints.borrow_mut() = hints.clone();
         let mut engine = SyncEngine::open(service).await?.observed(self.observer());
         lock(&self.board).quality(engine.engine().quality());
