@@ -21,8 +21,8 @@ macro_rules! json_object {
 /// Reads a structure; as [`json_object!`].
 #[macro_export]
 macro_rules! json_read {
-    (<$p:ident> $type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
-        impl<$p: $crate::FromJson> $crate::FromJson for $type {
+    (@of [$($generics:tt)*] $type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
+        impl $($generics)* $crate::FromJson for $type {
             fn from_json(value: &$crate::Value<'_>) -> Result<Self, $crate::JsonError> {
                 let mut fields = $crate::Fields::of(value);
                 $(let $field = $crate::json_field!(@read fields $name $($how $(($usual))?)?);)*
@@ -33,36 +33,29 @@ macro_rules! json_read {
             }
         }
     };
-    ($type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
-        impl $crate::FromJson for $type {
-            fn from_json(value: &$crate::Value<'_>) -> Result<Self, $crate::JsonError> {
-                let mut fields = $crate::Fields::of(value);
-                $(let $field = $crate::json_field!(@read fields $name $($how $(($usual))?)?);)*
-                match ($($field,)*) {
-                    ($(Some($field),)*) => Ok(Self { $($field),* }),
-                    _ => Err(fields.fault()),
-                }
-            }
-        }
+    (<$p:ident> $type:ty { $($fields:tt)* }) => {
+        $crate::json_read! { @of [<$p: $crate::FromJson>] $type { $($fields)* } }
+    };
+    ($type:ty { $($fields:tt)* }) => {
+        $crate::json_read! { @of [] $type { $($fields)* } }
     };
 }
 
 /// Writes a structure; as [`json_object!`].
 #[macro_export]
 macro_rules! json_write {
-    (<$p:ident> $type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
-        impl<$p: $crate::ToJson> $crate::ToJson for $type {
+    (@of [$($generics:tt)*] $type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
+        impl $($generics)* $crate::ToJson for $type {
             fn to_json(&self, out: &mut $crate::Writer) {
                 out.object(&|out| { $($crate::json_field!(@write out (&self.$field) $name $($how)?);)* });
             }
         }
     };
-    ($type:ty { $($field:ident: $name:tt $($how:ident $(($usual:expr))?)?),* $(,)? }) => {
-        impl $crate::ToJson for $type {
-            fn to_json(&self, out: &mut $crate::Writer) {
-                out.object(&|out| { $($crate::json_field!(@write out (&self.$field) $name $($how)?);)* });
-            }
-        }
+    (<$p:ident> $type:ty { $($fields:tt)* }) => {
+        $crate::json_write! { @of [<$p: $crate::ToJson>] $type { $($fields)* } }
+    };
+    ($type:ty { $($fields:tt)* }) => {
+        $crate::json_write! { @of [] $type { $($fields)* } }
     };
 }
 
