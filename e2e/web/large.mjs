@@ -141,6 +141,20 @@ async function manyCards(world) {
   world.check('and each review counts', true);
 }
 
+/** Runs in the page: when the next press came, and when the result said these words. Looking from outside would only be told every
+ * half second, and would be work for the page. */
+function timeOfAdding(words) {
+  return new Promise((resolve) => {
+    let pressed;
+    addEventListener('click', (event) => { pressed ??= event.timeStamp; }, { capture: true, once: true });
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector('main .result .banner')?.textContent.includes(words)) return;
+      observer.disconnect();
+      resolve({ pressed, added: performance.now() });
+    }).observe(document.body, { childList: true, subtree: true, characterData: true });
+  });
+}
+
 async function thousand(world) {
   const { figures } = world;
   await world.openBrowser();
@@ -166,10 +180,10 @@ async function thousand(world) {
   await button.waitFor();
   const understood = await page.evaluate(() => performance.now());
   figures['1,000 references: understood after'] = ms(understood - begin);
+  const seen = page.evaluate(timeOfAdding, '1,000 passages added');
   await button.click();
-  await page.locator('main .result .banner', { hasText: '1,000 passages added' }).waitFor({ timeout: 60_000 });
-  const added = await page.evaluate(() => performance.now());
-  figures['1,000 references: added in'] = ms(added - understood);
+  const { pressed, added } = await seen;
+  figures['1,000 references: added in'] = ms(added - pressed);
   const tasks = (await page.evaluate(() => globalThis.loading.longTasks)).filter((task) => task.at >= begin && task.ms > LONG_TASK_MS);
   figures['1,000 references: long tasks of the page'] = `${tasks.length}, longest ${ms(Math.max(0, ...tasks.map((task) => task.ms)))}`;
   world.check('the page stays free while a thousand are added: less than a quarter of the time is long tasks',
