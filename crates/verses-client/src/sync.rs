@@ -388,13 +388,18 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             },
             Drained::Waiting(_) => PullResult::default(),
         };
-        if from_remote.offered_again > 0 {
-            // The server had lost operations; they wait again and go out now.
+        // The server had lost operations, or the feed lists what some had failed for: they wait again and go out now.
+        if from_remote.offered_again > 0 || (drained == Drained::Empty && self.something_waits().await?) {
             let (again, drained) = self.process_batch_queue(options).await?;
             let to_remote = to_remote.joined(again);
             return Ok((SyncResult { to_remote, from_remote }, drained));
         }
         Ok((SyncResult { to_remote, from_remote }, drained))
+    }
+
+    async fn something_waits(&mut self) -> Result<bool, ClientError> {
+        self.refresh_queue().await?;
+        Ok(self.engine.progress(self.now()).pending > 0)
     }
 
     /// What has not come with the answers to batches.

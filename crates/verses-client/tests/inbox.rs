@@ -39,6 +39,23 @@ async fn what_depends_on_a_refused_creation_is_blocked_not_blamed() {
 }
 
 #[tokio::test]
+async fn what_waited_for_a_creation_that_the_feed_lists_goes_out_with_the_same_sync() {
+    let (_, _, device) = signed_up().await;
+    let verse = add(&device, &["John 3:16"]).await[0];
+    device.link.next(Route::Operations, [Fault::FalseRefusal]);
+    device.engine().await.process_batch_queue(patient()).await.unwrap();
+    device.service.record_review(verse, true, None).await.unwrap();
+    let (sent, _) = device.engine().await.process_batch_queue(patient()).await.unwrap();
+    assert_eq!(sent.summary.requests, 0);
+    let waiting = device.queue();
+    assert_eq!(waiting.len(), 2);
+    assert!(matches!(failure(&device, &waiting[1]).await, FailureReason::Blocked { .. }));
+    let (result, drained) = device.engine().await.sync(patient()).await.unwrap();
+    assert_eq!((result.to_remote.summary.successful, drained), (1, Drained::Empty));
+    assert!(device.queue().is_empty());
+}
+
+#[tokio::test]
 async fn a_discarded_operation_takes_its_effect_and_its_dependants_along() {
     let (_, _, device, verse, ids) = with_a_failed_creation().await;
     assert_eq!(device.service.discard(&ids[..1]).await.unwrap(), 2);

@@ -29,6 +29,8 @@ pub(crate) enum Fault {
     Offline,
     /// The server did the work; its answer is lost.
     LostAnswer,
+    /// The server did the work; somebody on the way says that it was refused.
+    FalseRefusal,
     /// The connection breaks before the server has the request.
     LostRequest,
     /// A web page with this status, from somebody who is not the server.
@@ -210,6 +212,10 @@ impl Transport for Link {
             Fault::LostAnswer => {
                 self.ask(&request, &body);
                 Err(lost("cut before the answer"))
+            }
+            Fault::FalseRefusal => {
+                self.ask(&request, &body);
+                Ok(refuse(422, "validation_failed"))
             }
             Fault::Page(status) => Ok(Response {
                 status,
