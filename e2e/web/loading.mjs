@@ -121,7 +121,28 @@ async function installable(world) {
   world.same('nothing is used that browsers will take away', old, []);
 }
 
+/** A theme that was chosen shows before the app's code has come, and around the page too. */
+async function chosenColours(world) {
+  // Without the app, so that no service worker answers for the network.
+  const page = await world.open('/manifest.webmanifest');
+  await page.evaluate(() => localStorage.setItem('verses.theme', 'dark'));
+  let letThrough = null;
+  await page.route(/\/app\/main\./, (route) => { letThrough = () => route.continue(); });
+  await page.goto(`${world.url}/today`, { waitUntil: 'commit' });
+  const colours = () => page.evaluate(() => ({
+    theme: document.documentElement.dataset.theme,
+    page: getComputedStyle(document.documentElement).colorScheme,
+    around: [...document.querySelectorAll('meta[name=theme-color]')].filter((it) => matchMedia(it.media || 'all').matches).map((it) => it.content),
+  }));
+  const seen = await until('the colours are there', async () => letThrough && (await colours()).theme && colours());
+  world.same('the chosen colours are there before the app', seen, { theme: 'dark', page: 'dark', around: ['#161512'] });
+  letThrough();
+  await ready(page);
+  world.same('and stay', await colours(), seen);
+}
+
 export const LOADING = {
   'first visit on a slow line': { work: firstVisit, limit: 120_000 },
   installable: { work: installable },
+  'chosen colours': { work: chosenColours },
 };

@@ -1,7 +1,7 @@
 // The prompts to install the app and to take a new version. sw.ts is told {type: "skip-waiting"} when the user agrees.
 
 import { signal } from "@preact/signals";
-import { remember, remembered } from "./state";
+import { remember, remembered } from "./remembered";
 
 /** What browsers that can install pages hand out; not in the DOM's own types. */
 interface InstallEvent extends Event {

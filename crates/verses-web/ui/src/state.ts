@@ -3,6 +3,8 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { EngineError, Overview, SyncState } from "./engine/api";
 import { asCallError, call, onEvent } from "./engine/client";
+import { remember, remembered } from "./remembered";
+import { rememberedTheme, rememberTheme, showTheme } from "./theme";
 
 export const overview = signal<Overview | null>(null);
 export const syncState = signal<SyncState | null>(null);
@@ -75,34 +77,11 @@ export function start(first: Promise<void>): void {
 
 // Theme
 
-export type Theme = "auto" | "light" | "dark";
-
-const THEME_KEY = "verses.theme";
-
-/** Storage may be forbidden; then a choice lasts as long as the page. */
-export function remembered(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-export function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // See above.
-  }
-}
-
-const storedTheme = remembered(THEME_KEY);
-export const theme = signal<Theme>(storedTheme === "light" || storedTheme === "dark" ? storedTheme : "auto");
+export const theme = signal(rememberedTheme());
 
 effect(() => {
-  if (theme.value === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme.value;
-  remember(THEME_KEY, theme.value);
+  showTheme(theme.value);
+  rememberTheme(theme.value);
 });
 
 // References

@@ -1,7 +1,8 @@
 // How the app looks, how it is installed, and what it is.
 
 import { install, installOffer } from "../../prompts";
-import { type Theme, theme } from "../../state";
+import { theme } from "../../state";
+import type { Theme } from "../../theme";
 import { Button, Segmented } from "../../ui/controls";
 import { Card } from "../../ui/display";
 import { useTexts } from "../add/texts";

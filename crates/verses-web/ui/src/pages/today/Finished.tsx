@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { Overview } from "../../engine/api";
 import { count, formatWhen } from "../../format";
 import { useQuery } from "../../query";
-import { remember, remembered } from "../../state";
+import { remember, remembered } from "../../remembered";
 import { ButtonLink, IconButton } from "../../ui/controls";
 import { Banner, Card, EmptyState } from "../../ui/display";
 import { Forecast } from "../Forecast";

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { remember, remembered } from "../../state";
+import { remember, remembered } from "../../remembered";
 import { Button, Switch } from "../../ui/controls";
 import { Dialog } from "../../ui/Dialog";
 
