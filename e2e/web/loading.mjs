@@ -123,9 +123,9 @@ async function installable(world) {
 
 /** A theme that was chosen shows before the app's code has come, and around the page too. */
 async function chosenColours(world) {
-  // Without the app, so that no service worker answers for the network.
-  const page = await world.open('/manifest.webmanifest');
-  await page.evaluate(() => localStorage.setItem('verses.theme', 'dark'));
+  await world.openBrowser();
+  await world.browser.context.addInitScript(() => localStorage.setItem('verses.theme', 'dark'));
+  const page = await world.browser.context.newPage();
   let letThrough = null;
   await page.route(/\/app\/main\./, (route) => { letThrough = () => route.continue(); });
   await page.goto(`${world.url}/today`, { waitUntil: 'commit' });

@@ -3,13 +3,19 @@
 
 /** Ends every wait that may end early. */
 const waiting = new Set();
+/** Whether somebody woke when nobody waited: what they wrote may have come too late to be seen. */
+let woken = false;
 
 export function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Waits for `ms`, or until `wake` is called. */
+/** Waits for `ms`, or until `wake` is called; not at all if that was since the last wait. */
 export function idle(ms) {
+  if (woken) {
+    woken = false;
+    return Promise.resolve();
+  }
   return new Promise((resolve) => {
     const end = () => {
       clearTimeout(timer);
@@ -22,6 +28,7 @@ export function idle(ms) {
 }
 
 export function wake() {
+  woken = waiting.size === 0;
   for (const end of [...waiting]) end();
 }
 
@@ -71,6 +78,9 @@ const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 /** A body this slow on its way out still counts as moving, in bytes a second: a browser does not tell how much has gone. */
 const SLOWEST_UPLOAD = 512;
 
+/** Servers that are there without a network. */
+const LOOPBACK = /^(localhost|127\.|\[::1\]$)/;
+
 async function compressed(body) {
   if (body.length < COMPRESS_FROM_BYTES || typeof CompressionStream === "undefined") return undefined;
   const stream = new Blob([body]).stream().pipeThrough(new CompressionStream("gzip"));
@@ -83,6 +93,8 @@ async function compressed(body) {
  */
 export async function exchange(method, url, bearer, protocol, body, stallMs) {
   const started = performance.now();
+  // Only this says that nothing can have left: a network that goes away later may take the answer with it, not the request.
+  const isUnreachable = navigator.onLine === false && !LOOPBACK.test(new URL(url).hostname);
   const headers = new Headers(protocol);
   if (bearer !== undefined) headers.set("authorization", `Bearer ${bearer}`);
   let sent;
@@ -103,8 +115,9 @@ export async function exchange(method, url, bearer, protocol, body, stallMs) {
     }, stallMs + allowance);
   };
   touch(((sent?.length ?? 0) / SLOWEST_UPLOAD) * 1000);
+  let response;
   try {
-    const response = await fetch(url, {
+    response = await fetch(url, {
       method, headers, body: sent, signal: abort.signal, cache: "no-store", credentials: "omit", redirect: "manual",
     });
     const head = performance.now();
@@ -122,7 +135,7 @@ export async function exchange(method, url, bearer, protocol, body, stallMs) {
       firstByteMs: head - started,
     };
   } catch (error) {
-    const kind = stalled ? "stalled" : navigator.onLine === false ? "connect" : "broken";
+    const kind = stalled ? "stalled" : isUnreachable && !response ? "connect" : "broken";
     throw { kind, reason: String(error?.message ?? error) };
   } finally {
     clearTimeout(timer);

@@ -151,6 +151,17 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(SignedOut { parked_operations: totals.waiting.saturating_add(totals.failed), server_told: told })
     }
 
+    /// Signs out, and removes everything of the user from this device, what waits in the queue included.
+    ///
+    /// # Errors
+    /// As [`Self::sign_out`].
+    pub async fn sign_out_and_remove(&self, everywhere: bool) -> Result<SignedOut, ClientError> {
+        let Some(session) = self.session().await? else { return Err(ClientError::SignInNeeded) };
+        let server_told = self.tell_of_sign_out(everywhere).await?;
+        self.forget(&session.user_id).await?;
+        Ok(SignedOut { parked_operations: 0, server_told })
+    }
+
     /// Whether the server knows: it was told, or it had ended the session itself.
     async fn tell_of_sign_out(&self, everywhere: bool) -> Result<bool, ClientError> {
         let session = match self.fresh_session().await {

@@ -7,6 +7,14 @@ pub(crate) fn offset_change(offset_ms: i64) -> StoreChange {
     StoreChange::PutMeta { key: meta_key::CLOCK_OFFSET_MS.into(), value: offset_ms.to_string() }
 }
 
+/// Whether a server's clock can show this: no date a browser or the calendar does not have.
+pub(crate) fn is_plausible(server_ms: i64) -> bool {
+    (0..=LATEST_MS).contains(&server_ms)
+}
+
+/// 9999-12-30, a day before the calendar ends anywhere, milliseconds.
+const LATEST_MS: i64 = 253_402_128_000_000;
+
 /// The offset from one exchange: the server's clock against the middle of the exchange on the device's.
 pub(crate) fn measure(server_ms: i64, sent_at: i64, received_at: i64) -> i64 {
     server_ms.saturating_sub(sent_at.saturating_add(received_at.saturating_sub(sent_at) / 2))
@@ -25,7 +33,16 @@ const DRIFT_MS: u64 = 1_000;
 
 #[cfg(test)]
 mod tests {
-    use super::{is_better, measure};
+    use super::{is_better, is_plausible, measure};
+
+    #[test]
+    fn a_clock_that_shows_no_date_is_not_believed() {
+        for (server, plausible) in [(1_772_438_400_000, true), (0, true), (-1, false), (i64::MAX, false)] {
+            assert_eq!(is_plausible(server), plausible, "{server}");
+        }
+        // In nanoseconds.
+        assert!(!is_plausible(1_772_438_400_000 * 1_000_000));
+    }
 
     #[test]
     fn a_measurement_counts_if_it_is_more_exact_or_the_clock_was_set() {

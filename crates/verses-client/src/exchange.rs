@@ -2,8 +2,8 @@
 //! point: claims are durable before a request goes out, outcomes before the next one.
 
 use batchsync::{
-    OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
-    Settlement, Signal,
+    Failure, OperationOutcome, OperationResult as OperationVerdict, OperationStatus, QueueChange, Response,
+    SendRequest, SettledOutcome, Settlement, Signal,
 };
 use verses_protocol::{Change, ErrorCode, OPERATIONS_PATH};
 use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError, meta_key};
@@ -46,6 +46,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             Ok(_) | Err(ClientError::SignInNeeded) => return self.fail(&request.request_id, Signal::status(401)).await,
             Err(ClientError::Store(error)) => return Err(error.into()),
             Err(ClientError::Transport(error)) => return self.fail(&request.request_id, wire::signal_of(&error)).await,
+            Err(error @ ClientError::Server { status, .. }) if error.is_retryable() => {
+                return self.fail(&request.request_id, Signal::status(status)).await;
+            }
             Err(_) => return self.fail(&request.request_id, Signal::UnexpectedBody).await,
         };
         let is_batch = request.mode.uses_batch_endpoint();
@@ -134,7 +137,11 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let base = self.service.store.revision().await?;
             let mut changes: Vec<StoreChange> = settlement.changes.iter().cloned().map(StoreChange::Queue).collect();
             changes.extend(clock.map(clock::offset_change));
-            let taken_over = self.take_over(owner, rows, &answered).await?;
+            let taken_over = if self.were_removed(owner, rows).await? {
+                Vec::new()
+            } else {
+                self.take_over(owner, rows, &answered).await?
+            };
             let frees = recovery::free_some(&taken_over);
             changes.extend(taken_over);
             match self.service.store.commit(Some(base), changes).await {
@@ -163,8 +170,12 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     fn take_answer(&mut self, now: i64, request_id: &str, answered: &Answered) -> Settlement {
         let changes = answered.batch.as_ref().and_then(|b| b.changes.as_deref()).unwrap_or_default();
         let mut response = answered.response.clone();
+        let is_other = |id: &str| {
+            let reused = Some(ErrorCode::OperationIdReused);
+            answered.results.iter().any(|reply| reply.id == id && reply.code == reused)
+        };
         for result in &mut response.results {
-            if changes.iter().any(|c| c.id == result.id) {
+            if changes.iter().any(|c| c.id == result.id) && !is_other(&result.id) {
                 result.outcome = OperationOutcome::Duplicate;
             }
         }
@@ -177,9 +188,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     }
 
     /// Operations of the queue that the feed lists have been accepted, whatever this device was told: their answer was
-    /// lost, or another device has offered them again after the server had lost them.
+    /// lost, or another device has offered them again after the server had lost them. But what the server calls another
+    /// operation than the one of this id is not settled by that one's being listed.
     pub(crate) fn settle_listed(&mut self, changes: &[Change]) -> Settlement {
-        let queued = changes.iter().filter(|c| self.engine.operation(&c.id).is_some());
+        let is_other = |failure: &Failure| failure.code == ErrorCode::OperationIdReused.as_str();
+        let is_queued = |id: &str| {
+            let known = self.engine.operation(id);
+            known.is_some_and(|row| !matches!(&row.status, OperationStatus::Failed(failure) if is_other(failure)))
+        };
+        let queued = changes.iter().filter(|c| is_queued(&c.id));
         let results: Vec<OperationVerdict> =
             queued.map(|c| OperationVerdict { id: c.id.clone(), outcome: OperationOutcome::Duplicate }).collect();
         if results.is_empty() {
@@ -252,6 +269,15 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         Ok(writes)
     }
 
+    /// Whether whoever these were made by has signed out meanwhile and had everything removed from this device.
+    async fn were_removed(&self, owner: &str, rows: &[QueuedOperation]) -> Result<bool, ClientError> {
+        if self.service.owner().await? == owner {
+            return Ok(false);
+        }
+        let ids: Vec<String> = rows.iter().map(|row| row.meta.id.clone()).collect();
+        Ok(self.service.store.queued(&ids).await?.len() < ids.len())
+    }
+
     /// Whether the user has given up what the server has just accepted. That is refused while a request is under way,
     /// but for a clock that was set back meanwhile, or another process that has died.
     async fn some_were_discarded(&self, results: &[OperationReply]) -> Result<bool, ClientError> {
@@ -268,6 +294,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
 
     /// The measured offset of the server's clock, if this measurement is better than the last.
     pub(crate) fn clock_offset(&mut self, server_ms: i64, sent_at: i64, received_at: i64) -> Option<i64> {
+        if !clock::is_plausible(server_ms) {
+            return None;
+        }
         let round_trip = u64::try_from(received_at.saturating_sub(sent_at)).unwrap_or(u64::MAX);
         let offset = clock::measure(server_ms, sent_at, received_at);
         if self.clock_sample.is_some_and(|best| !clock::is_better((round_trip, offset), best)) {

@@ -119,6 +119,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     }
 
     async fn pull_to_the_end(&mut self, owner: &str, result: &mut PullResult) -> Result<(), ClientError> {
+        let mut began_anew = false;
         loop {
             let cursor = self.service.cursor(owner).await?;
             let limit = self.service.config.changes_per_page;
@@ -131,15 +132,22 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
             let response = self.service.call(Method::Get, path, None, Some(owner)).await?;
             let page: ChangesResponse = match answer::read(&response) {
                 Err(ClientError::Server { code, .. })
-                    if cursor.is_some() && code == ErrorCode::InvalidCursor.as_str() =>
+                    if cursor.is_some() && !began_anew && code == ErrorCode::InvalidCursor.as_str() =>
                 {
+                    // Once: servers that do not take each other's cursors would keep it from sending for ever.
+                    began_anew = true;
                     self.service.forget_cursor(owner).await?;
                     continue;
                 }
                 read => read?,
             };
+            if page.has_more && page.changes.is_empty() && cursor.as_ref() == Some(&page.cursor) {
+                return Err(ClientError::NotTheServer { what: "a feed that does not go on".into() });
+            }
             let clock = self.clock_offset(page.server_time.0, sent_at, self.now());
-            self.take_page(owner, &page, cursor.is_none(), clock).await?;
+            if !self.take_page(owner, &page, cursor.as_deref(), clock).await? {
+                continue;
+            }
             result.pages += 1;
             result.changes += page.changes.len() as u64;
             result.was_reset |= page.reset;
@@ -151,20 +159,29 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
         }
     }
 
+    /// Takes over a page that was asked for behind the cursor `asked`. `false`: pulling stands elsewhere by now, and the page
+    /// does not go on from there.
     async fn take_page(
         &mut self,
         owner: &str,
         page: &ChangesResponse,
-        from_start: bool,
+        asked: Option<&str>,
         clock: Option<i64>,
-    ) -> Result<(), ClientError> {
+    ) -> Result<bool, ClientError> {
         let before = std::mem::replace(&mut self.stale, true);
         let listed = self.settle_listed(&page.changes);
         for _ in 0..MAX_TRIES {
             let base = self.service.store.revision().await?;
+            // Whoever signed out meanwhile may have had everything removed from this device: it must not come back.
+            if self.service.owner().await? != owner {
+                return Err(ClientError::SignInNeeded);
+            }
+            if self.service.cursor(owner).await?.as_deref() != asked {
+                return Ok(false);
+            }
             let mut merge = Merge::new(&self.service.store, owner);
             // From the beginning, for whatever reason: what the feed does not list is lost.
-            let starts_over = page.reset || from_start;
+            let starts_over = page.reset || asked.is_none();
             if starts_over {
                 merge.reset();
             }
@@ -181,7 +198,7 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
                     self.saw(base, committed.revision);
                     self.stale = before || frees;
                     self.record(&listed, &[]);
-                    return Ok(());
+                    return Ok(true);
                 }
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),

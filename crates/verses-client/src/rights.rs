@@ -39,7 +39,8 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
         Ok(deleted)
     }
 
-    async fn forget(&self, owner: &str) -> Result<(), ClientError> {
+    /// Signs the owner out on this device and removes all rows, at once.
+    pub(crate) async fn forget(&self, owner: &str) -> Result<(), ClientError> {
         for _ in 0..MAX_TRIES {
             let base = self.store.revision().await?;
             let mut changes = vec![

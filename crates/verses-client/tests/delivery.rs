@@ -7,7 +7,9 @@ use batchsync::WaitReason;
 use common::device::{add_many, in_translation, signed_up};
 use common::{Device, Fault, Route, Server, World, add, new_verse, patient};
 use futures_util::FutureExt;
+use serde_json::json;
 use verses_client::{ClientConfig, ClientError, Drained, NewVerse, ProfileChange, SyncEvent, SyncOptions};
+use verses_store::LocalStore;
 
 #[tokio::test]
 async fn ten_queued_operations_go_out_in_exactly_one_batch() {
@@ -352,4 +354,31 @@ async fn what_is_due_what_was_reviewed_and_what_is_on_its_way_can_be_read() {
     assert_eq!(device.service.queue_totals().await.unwrap().waiting, 0);
     let journal = device.service.journal(10).await.unwrap();
     assert_eq!(journal.len(), 5);
+}
+
+#[tokio::test]
+async fn a_feed_that_does_not_go_on_is_given_up_and_asked_again_later() {
+    let page = |cursor: &str| {
+        let answer = json!({ "changes": [], "cursor": cursor, "hasMore": true, "serverTime": 1_772_438_400_000_i64 });
+        Fault::Answer(200, answer)
+    };
+    let refused = Fault::Answer(400, json!({ "code": "invalid_cursor", "error": "of another server" }));
+    for faults in [vec![page("a"), page("a"), page("a")], vec![page("a"), refused.clone(), page("b"), refused]] {
+        let (_, _, device) = signed_up().await;
+        device.link.next(Route::Changes, faults.into_iter().cycle().take(100));
+        let mut engine = device.engine().await;
+        engine.sync_from_remote().await.unwrap_err();
+        assert!(device.link.sent(Route::Changes).len() <= 4);
+        device.link.stop_faults();
+        engine.sync_from_remote().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_shows_no_date_is_not_taken_for_the_servers() {
+    let (_, _, device) = signed_up().await;
+    let answer = json!({ "changes": [], "cursor": "a", "hasMore": false, "serverTime": i64::MAX });
+    device.link.next(Route::Changes, [Fault::Answer(200, answer)]);
+    device.engine().await.sync_from_remote().await.unwrap();
+    assert_eq!(device.store.meta(verses_store::meta_key::CLOCK_OFFSET_MS).await.unwrap(), None);
 }

@@ -6,7 +6,7 @@ mod common;
 use common::device::{add_many, second_device, signed_up};
 use common::{Device, Fault, Route, Server, World, add, patient};
 use futures_util::FutureExt;
-use verses_client::{ClientConfig, ClientError, Drained, NewVerse, Platform, ProfileChange, SyncOptions};
+use verses_client::{ClientConfig, ClientError, Drained, NewVerse, Platform, ProfileChange, SyncEvent, SyncOptions};
 use verses_core::OperationId;
 use verses_store::{GUEST, LocalStore};
 
@@ -85,6 +85,19 @@ async fn an_outage_while_the_token_is_renewed_ends_nothing() {
         let (result, drained) = engine.process_batch_queue(patient()).await.unwrap();
         assert_eq!((result.summary.successful, drained), (4, Drained::Empty));
     }
+}
+
+#[tokio::test]
+async fn a_server_too_busy_to_renew_a_token_is_not_taken_for_something_else() {
+    let (world, _, device) = signed_up().await;
+    add_many(&device, 4).await;
+    world.advance(3_590_000);
+    device.link.next(Route::Auth, [Fault::Unavailable]);
+    let (observer, seen) = common::device::recorder();
+    let mut engine = device.engine().await.observed(observer);
+    let (result, _) = engine.process_batch_queue(patient()).await.unwrap();
+    assert_eq!((result.summary.successful, renewals(&device)), (4, 2));
+    assert!(!seen.lock().unwrap().iter().any(|event| matches!(event, SyncEvent::NotTheServer)));
 }
 
 #[tokio::test]
@@ -190,6 +203,71 @@ async fn an_account_change_in_the_middle_of_fetching_mixes_nothing() {
     let owned = fresh.store.cards(&first).await.unwrap();
     assert!(owned.iter().all(|c| c.verse_id != add_id("Romans 8:28")));
     assert!(fresh.store.cards(&b.user().await).await.unwrap().is_empty());
+}
+
+/// A device that asks for changes page by page, with what its user does when an answer of the server is about to arrive.
+async fn removed_when(route: Route, prepare: impl AsyncFnOnce(&Device)) -> (Device, String) {
+    let (world, server, device) = signed_up().await;
+    add_many(&device, 3).await;
+    device.sync().await;
+    let config = ClientConfig { changes_per_page: 1, ..ClientConfig::default() };
+    let fresh = Device::with(&server, &world, 7, config);
+    fresh.service.sign_in("a@example.org", "password").await.unwrap();
+    prepare(&fresh).await;
+    let leaving = fresh.clone();
+    let leave = move || {
+        leaving.service.sign_out_and_remove(false).now_or_never().unwrap().unwrap();
+    };
+    fresh.link.next(route, [Fault::None, Fault::afterwards(leave)]);
+    (fresh, device.user().await)
+}
+
+async fn nothing_is_left(device: &Device, user: &str) {
+    assert_eq!(device.service.session().await.unwrap(), None);
+    assert_eq!(device.store.cards(user).await.unwrap(), []);
+    assert_eq!(device.store.verses(user).await.unwrap(), []);
+    assert_eq!(device.store.meta(&verses_store::meta_key::cursor(user)).await.unwrap(), None);
+    assert_eq!(device.queue(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_was_removed_at_sign_out_does_not_come_back_with_a_page_that_was_on_its_way() {
+    let (fresh, user) = removed_when(Route::Changes, async |_| {}).await;
+    let outcome = fresh.engine().await.sync_from_remote().await;
+    assert!(matches!(outcome, Err(ClientError::SignInNeeded)), "{outcome:?}");
+    nothing_is_left(&fresh, &user).await;
+    fresh.service.sign_in("a@example.org", "password").await.unwrap();
+    fresh.sync().await;
+    assert_eq!(fresh.cards().await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_was_removed_at_sign_out_does_not_come_back_with_the_answer_to_a_batch() {
+    let prepare = async |device: &Device| {
+        add(device, &["Jude 3"]).await;
+        device.engine().await.process_batch_queue(patient()).await.unwrap();
+        add(device, &["Jude 4"]).await;
+    };
+    let (fresh, user) = removed_when(Route::Operations, prepare).await;
+    let mut engine = fresh.engine().await;
+    engine.process_batch_queue(patient()).await.unwrap();
+    add(&fresh, &["Jude 5"]).await;
+    drop(engine.process_batch_queue(patient()).await);
+    nothing_is_left(&fresh, &user).await;
+}
+
+#[tokio::test]
+async fn a_page_asked_for_before_leaving_and_coming_back_is_not_taken_for_the_next_one() {
+    let (fresh, _) = removed_when(Route::Changes, async |_| {}).await;
+    let leaving = fresh.clone();
+    let leave_and_return = move || {
+        leaving.service.sign_out_and_remove(false).now_or_never().unwrap().unwrap();
+        leaving.service.sign_in("a@example.org", "password").now_or_never().unwrap().unwrap();
+    };
+    fresh.link.stop_faults();
+    fresh.link.next(Route::Changes, [Fault::None, Fault::afterwards(leave_and_return)]);
+    fresh.engine().await.sync_from_remote().await.unwrap();
+    assert_eq!(fresh.cards().await.len(), 3);
 }
 
 fn add_id(reference: &str) -> verses_core::VerseId {

@@ -263,6 +263,8 @@ impl Commit {
             }
             self.requests.put(EVENTS, &rows::event_row(&owner, &event, seq.or(known))?);
         }
+        // What comes next in the commit looks at the rows themselves.
+        self.transaction.ask(std::mem::take(&mut self.requests)).await?;
         Ok(())
     }
 

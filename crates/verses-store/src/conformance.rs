@@ -66,6 +66,7 @@ macro_rules! for_each_conformance_case {
             events_of_a_card_come_in_the_order_of_the_fold
             events_of_many_cards_come_by_verse_then_fold
             an_event_put_again_replaces_the_old_one_and_never_loses_its_place_on_the_server
+            what_follows_an_event_put_again_in_one_commit_finds_it_in_its_new_place
             forgetting_places_on_the_server_concerns_one_owner
             review_logs_are_the_reviews_newest_first
             cards_are_found_by_their_ids_in_the_order_asked_for

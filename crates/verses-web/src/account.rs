@@ -1,9 +1,9 @@
 //! Calls about the account and the profile.
 
-use verses_client::{ClientError, Platform, ProfileChange, Session, Transport};
+use verses_client::{Platform, ProfileChange, Session, Transport};
 use verses_core::{DEFAULT_TRANSLATION, ReferenceDisplayMode};
 use verses_json::{json_read, json_write};
-use verses_store::{LocalStore, StoreChange, meta_key};
+use verses_store::LocalStore;
 
 use crate::app::App;
 use crate::wire::EngineError;
@@ -149,13 +149,11 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
 
     pub(crate) async fn sign_out(&self, leaving: Leaving) -> Result<SignedOut, EngineError> {
         let service = self.service();
-        let session: Session = service.session().await?.ok_or(ClientError::SignInNeeded)?;
-        let done = service.sign_out(leaving.everywhere).await?;
-        if leaving.forget {
-            let owner = session.user_id;
-            let cursor = StoreChange::DeleteMeta { key: meta_key::cursor(&owner) };
-            service.store().commit(None, vec![StoreChange::ForgetOwner { owner }, cursor]).await?;
-        }
+        let done = if leaving.forget {
+            service.sign_out_and_remove(leaving.everywhere).await?
+        } else {
+            service.sign_out(leaving.everywhere).await?
+        };
         Ok(SignedOut { parked_operations: done.parked_operations, server_told: done.server_told })
     }
 

@@ -86,15 +86,17 @@ json_read! { WantedVerse { reference: "reference", translation: "translation", t
 pub(crate) struct Added {
     pub(crate) reference: String,
     pub(crate) outcome: &'static str,
-    card: Option<CardView>,
+    pub(crate) card: Option<CardView>,
     error: Option<EngineError>,
 }
 
 json_write! { Added { reference: "reference", outcome: "outcome", card: "card", error: "error" } }
 
 impl Added {
-    pub(crate) fn verse_id(&self) -> Option<VerseId> {
-        self.card.as_ref().map(|card| card.verse_id)
+    /// It is there, but not all that was wanted of it.
+    pub(crate) fn fail(&mut self, error: EngineError) {
+        self.outcome = "failed";
+        self.error = Some(error);
     }
 }
 

@@ -81,7 +81,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             settings: RefCell::default(),
         };
         app.take_settings().await?;
-        app.remember_last_sync().await?;
         Ok(app)
     }
 

@@ -117,6 +117,8 @@ impl ToJson for Rate {
 #[derive(Debug, Default)]
 pub(crate) struct Board {
     pub(crate) state: SyncState,
+    /// Whose it is.
+    owner: String,
     /// Since when something was sent or fetched that is not noted in the store.
     pub(crate) synced: Option<i64>,
     /// Whether something was sent among it.
@@ -124,6 +126,21 @@ pub(crate) struct Board {
 }
 
 impl Board {
+    /// Shows nothing of another owner any more. Gives whether the owner is another than before.
+    pub(crate) fn turn_to(&mut self, owner: &str) -> bool {
+        if self.owner == owner {
+            return false;
+        }
+        if !self.owner.is_empty() {
+            self.state.requests.clear();
+            self.state.results.clear();
+            (self.state.trouble, self.state.last_sync_at) = (None, None);
+            (self.synced, self.sent) = (None, false);
+        }
+        owner.clone_into(&mut self.owner);
+        true
+    }
+
     /// Nobody is signed in: nothing is sent, and that is no trouble.
     pub(crate) fn nobody(&mut self, waiting: u64, failed: u64, ended: bool) {
         let state = &mut self.state;
@@ -337,5 +354,23 @@ mod tests {
         for odd in [f64::NAN, f64::INFINITY] {
             assert!(serde_json::from_str::<f64>(&verses_json::to_text(&Rate(odd))).is_ok());
         }
+    }
+
+    #[test]
+    fn nothing_of_one_owner_shows_to_the_next() {
+        let mut board = Board::default();
+        assert!(board.turn_to("a"));
+        let applied = SyncEvent::OperationApplied {
+            operation_id: "o".into(),
+            local_ref: "card/x".into(),
+            kind: "create_verse".into(),
+            is_duplicate: false,
+        };
+        board.take(&applied, 1);
+        board.take(&SyncEvent::Pulled { changes: 1 }, 2);
+        assert!(!board.turn_to("a"));
+        assert_eq!((board.state.results.len(), board.state.last_sync_at), (1, Some(2)));
+        assert!(board.turn_to("b"));
+        assert_eq!((board.state.results.len(), board.state.last_sync_at, board.synced), (0, None, None));
     }
 }

@@ -1,7 +1,7 @@
 //! Data out and in: everything on this device about the present owner as one JSON text, and passages from such a text.
 
 use verses_client::{CardWithVerse, Platform, Transport};
-use verses_core::{CardEvent, PRIVATE_TRANSLATION, Phase, Profile};
+use verses_core::{CardEvent, PRIVATE_TRANSLATION, Phase, Profile, parse_passage};
 use verses_json::{json_read, json_write};
 use verses_store::{LocalStore, QueuedOperation};
 
@@ -39,6 +39,7 @@ struct ExportedPassage {
     reference: String,
     translation: String,
     text: String,
+    verified: bool,
     phase: Phase,
     archived: bool,
     events: Vec<CardEvent>,
@@ -48,6 +49,7 @@ json_write! { ExportedPassage {
     reference: "reference",
     translation: "translation",
     text: "text",
+    verified: "verified",
     phase: "phase",
     archived: "archived",
     events: "events",
@@ -68,6 +70,8 @@ struct ImportedPassage {
     reference: String,
     translation: String,
     text: String,
+    /// Whether the words are those of the server's source.
+    verified: bool,
     phase: Phase,
     archived: bool,
 }
@@ -76,6 +80,7 @@ json_read! { ImportedPassage {
     reference: "reference",
     translation: "translation",
     text: "text" or(String::new()),
+    verified: "verified" or(true),
     phase: "phase",
     archived: "archived" or(false),
 } }
@@ -111,10 +116,11 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let passages = cards.into_iter().map(|CardWithVerse { card, verse }| {
             let from = events.partition_point(|stored| stored.event.verse_id < card.verse_id);
             let own = events[from..].iter().take_while(|stored| stored.event.verse_id == card.verse_id);
-            let (reference, translation, text) =
-                verse.map_or_else(Default::default, |verse| (verse.reference, verse.translation, verse.text));
+            let (reference, translation, text, verified) =
+                verse.map_or_else(Default::default, |it| (it.reference, it.translation, it.text, it.is_verified));
+            let (phase, archived) = (card.current_phase, card.archived);
             let events = own.map(|stored| stored.event.clone()).collect();
-            ExportedPassage { reference, translation, text, phase: card.current_phase, archived: card.archived, events }
+            ExportedPassage { reference, translation, text, verified, phase, archived, events }
         });
         let export = Export {
             format: FORMAT,
@@ -136,32 +142,58 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             let message = "This file was saved by a newer version, or is none of Verses. Update the app and try again.";
             return Err(EngineError::new("not_an_export", message));
         }
-        let wanted = |passage: &ImportedPassage| {
-            let own = passage.translation == PRIVATE_TRANSLATION;
-            WantedVerse {
+        let mut wanted = Vec::with_capacity(import.passages.len());
+        for passage in &import.passages {
+            let is_private = passage.translation == PRIVATE_TRANSLATION;
+            wanted.push(WantedVerse {
                 reference: passage.reference.clone(),
-                translation: (!own).then(|| passage.translation.clone()),
-                text: own.then(|| passage.text.clone()),
-            }
-        };
-        let results = self.add_all(import.passages.iter().map(wanted).collect()).await?;
+                translation: (!is_private).then(|| passage.translation.clone()),
+                text: (is_private || self.are_own_words(passage).await).then(|| passage.text.clone()),
+            });
+        }
+        let results = self.add_all(wanted).await?;
         let mut imported = Imported::default();
-        for (passage, result) in import.passages.iter().zip(results) {
-            match (result.outcome, result.verse_id()) {
-                ("added", Some(id)) => {
-                    imported.added += 1;
-                    if passage.phase != Phase::Daily {
-                        self.service().set_phase(id, passage.phase).await?;
-                        imported.phases += 1;
-                    }
-                    if passage.archived {
-                        self.service().archive(id, true).await?;
-                    }
-                }
-                ("duplicate", _) => imported.duplicates += 1,
-                _ => imported.failed.push(result),
+        for (passage, mut result) in import.passages.iter().zip(results) {
+            match result.outcome {
+                "added" => imported.added += 1,
+                "duplicate" => imported.duplicates += 1,
+                _ => {}
+            }
+            match self.bring_to_phase(passage, &result).await {
+                Ok(is_set) => imported.phases += usize::from(is_set),
+                // The rest of the file is taken in all the same; reading it again goes on with what is missing.
+                Err(error) => result.fail(error),
+            }
+            if result.outcome == "failed" {
+                imported.failed.push(result);
             }
         }
         Ok(imported)
+    }
+
+    /// Words that no source has are the user's, also under a reference that is known.
+    async fn are_own_words(&self, passage: &ImportedPassage) -> bool {
+        if passage.verified || passage.text.is_empty() {
+            return false;
+        }
+        let Ok(place) = parse_passage(&passage.reference) else { return true };
+        self.fetch_books(&passage.translation, std::iter::once(&place)).await;
+        self.texts.words(&passage.translation, &place).is_none_or(|words| words != passage.text)
+    }
+
+    /// Sets the phase of a card that has just been added, or has not been reviewed since; and archives it if it was new. Gives
+    /// whether the phase was set.
+    async fn bring_to_phase(&self, passage: &ImportedPassage, result: &Added) -> Result<bool, EngineError> {
+        let Some(card) = &result.card else { return Ok(false) };
+        let service = self.service();
+        let is_untouched = card.last_reviewed_at.is_none() && !card.archived;
+        let sets_phase = is_untouched && card.phase != passage.phase;
+        if sets_phase {
+            service.set_phase(card.verse_id, passage.phase).await?;
+        }
+        if passage.archived && result.outcome == "added" {
+            service.archive(card.verse_id, true).await?;
+        }
+        Ok(sets_phase)
     }
 }

@@ -101,15 +101,15 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         Ok(())
     }
 
-    /// One line of JSON for each operation, of every owner: the form of `verses queue export`.
+    /// One line of JSON for each operation: the form of `verses queue export`. A browser may be shared: what waits for others
+    /// is theirs.
     pub(crate) async fn export_queue(&self) -> Result<String, EngineError> {
         let service = self.service();
+        let owner = service.owner().await?;
         let mut lines = String::new();
-        for (owner, _) in service.store().queue_owners().await? {
-            for row in service.store().queue_of(&owner, false, u32::MAX).await? {
-                lines.push_str(&verses_json::to_text(&row));
-                lines.push('\n');
-            }
+        for row in service.store().queue_of(&owner, false, u32::MAX).await? {
+            lines.push_str(&verses_json::to_text(&row));
+            lines.push('\n');
         }
         Ok(lines)
     }

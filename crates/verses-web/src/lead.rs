@@ -14,8 +14,11 @@ use crate::app::App;
 use crate::board::{Board, SyncState};
 use crate::wire::{EngineError, Event};
 
-/// Name in `meta` of when something was last sent or fetched.
-const LAST_SYNC_AT: &str = "last_sync_at";
+/// Name in `meta` of when something was last sent or fetched for this owner.
+fn last_sync_key(owner: &str) -> String {
+    format!("last_sync_at/{owner}")
+}
+
 /// How old what `meta` says may become while nothing is sent, milliseconds.
 const LAST_SYNC_NOTED_MS: i64 = 10 * 60_000;
 /// How long the loop rests when there is nobody to sync for, unless it is woken, milliseconds.
@@ -115,6 +118,11 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     pub(crate) async fn sync_state(&self) -> Result<SyncState, EngineError> {
         let service = self.service();
         let owner = service.owner().await?;
+        if lock(&self.board).turn_to(&owner) {
+            let noted = service.store().meta(&last_sync_key(&owner)).await?;
+            let state = &mut lock(&self.board).state;
+            state.last_sync_at = state.last_sync_at.max(noted.and_then(|text| text.parse().ok()));
+        }
         let nameless = lock(&self.board).nameless();
         let verses = service.store().verses_of(&owner, &nameless).await?;
         let totals = service.queue_totals().await?;
@@ -128,12 +136,6 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         Ok(board.state.clone())
     }
 
-    pub(crate) async fn remember_last_sync(&self) -> Result<(), EngineError> {
-        let noted = self.service().store().meta(LAST_SYNC_AT).await?;
-        lock(&self.board).state.last_sync_at = noted.and_then(|text| text.parse().ok());
-        Ok(())
-    }
-
     /// Notes when something was last sent or fetched: at once after sending, now and then after fetching.
     async fn note_last_sync(&self) -> Result<(), EngineError> {
         let (at, sent) = {
@@ -142,9 +144,10 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         };
         let Some(at) = at else { return Ok(()) };
         let service = self.service();
-        let noted: i64 = service.store().meta(LAST_SYNC_AT).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let key = last_sync_key(&service.owner().await?);
+        let noted: i64 = service.store().meta(&key).await?.and_then(|text| text.parse().ok()).unwrap_or(0);
         if sent || at.saturating_sub(noted) > LAST_SYNC_NOTED_MS {
-            let change = StoreChange::PutMeta { key: LAST_SYNC_AT.to_owned(), value: at.to_string() };
+            let change = StoreChange::PutMeta { key, value: at.to_string() };
             service.store().commit(None, vec![change]).await?;
         }
         Ok(())
@@ -198,7 +201,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     /// Errors of the store.
     pub async fn store_changed(&self) -> Result<(), EngineError> {
         self.note_last_sync().await?;
-        if self.settings_changed().await? {
+        if self.take_settings().await? {
             self.hints.borrow().stop();
         }
         Ok(())

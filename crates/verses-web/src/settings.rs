@@ -108,11 +108,11 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         Ok(self.service().store().meta(SETTINGS).await?.unwrap_or_default())
     }
 
-    /// Makes the service anew with the settings in the store, if they are others.
-    pub(crate) async fn take_settings(&self) -> Result<(), EngineError> {
+    /// Makes the service anew with the settings in the store, if they are others. Gives whether they were.
+    pub(crate) async fn take_settings(&self) -> Result<bool, EngineError> {
         let stored = self.stored_settings().await?;
         if stored == *self.settings.borrow() {
-            return Ok(());
+            return Ok(false);
         }
         *self.settings.borrow_mut() = stored;
         let (service, chosen) = (self.service(), self.chosen());
@@ -122,11 +122,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let (store, transport) = (service.store().clone(), service.transport().clone());
         let platform = service.platform().clone();
         *self.service.borrow_mut() = DataService::new(store, transport, platform, texts, config);
-        Ok(())
-    }
-
-    pub(crate) async fn settings_changed(&self) -> Result<bool, EngineError> {
-        Ok(self.stored_settings().await? != *self.settings.borrow())
+        Ok(true)
     }
 
     pub(crate) fn fetch_interval_ms(&self) -> u64 {

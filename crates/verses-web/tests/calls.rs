@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use verses_client::{Platform, Request, Response, SendProgress, Transport, TransportError};
 use verses_core::Book;
 use verses_corpus::{Corpus, book_of_number};
-use verses_store::MemoryStore;
 use verses_store::conformance::block_on;
+use verses_store::{LocalStore, MemoryStore, StoreChange, meta_key};
 use verses_web::{App, Coming, Event, Parts, PieceSource};
 
 /// 2026-03-10, noon in UTC.
@@ -74,6 +74,7 @@ impl PieceSource for Shelf {
 
 struct Page {
     app: App<MemoryStore, Nowhere, Clock>,
+    store: MemoryStore,
     clock: Clock,
     told: Arc<Mutex<Vec<Event>>>,
 }
@@ -87,15 +88,16 @@ impl Page {
         let clock = Clock(Arc::new(AtomicI64::new(NOON)));
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&told);
+        let store = MemoryStore::default();
         let parts = Parts {
-            store: MemoryStore::default(),
+            store: store.clone(),
             transport: Nowhere,
             platform: clock.clone(),
             time_zone: "Europe/Berlin".to_owned(),
             pieces: Box::new(shelf),
             tell: Arc::new(move |event: &Event| heard.lock().expect("no panic").push(event.clone())),
         };
-        Self { app: block_on(App::open(parts)).expect("an application"), clock, told }
+        Self { app: block_on(App::open(parts)).expect("an application"), store, clock, told }
     }
 
     fn call(&self, name: &str, arguments: &Value) -> Value {
@@ -289,6 +291,74 @@ fn what_is_exported_can_be_taken_in_elsewhere() {
     assert_eq!(other.call("importData", &json!({ "data": data }))["duplicates"], 3);
     let refused = other.try_call("importData", &json!({ "data": "{\"a\":1}" })).unwrap_err();
     assert_eq!(refused["code"], "not_an_export");
+}
+
+#[test]
+fn ones_own_words_under_a_reference_are_taken_in_as_they_are() {
+    let page = Page::new();
+    let own = [
+        json!({ "reference": "John 3:16", "text": "So greatly did God love." }),
+        json!({ "reference": "Romans 8:28", "translation": "NIV", "text": "Words of that translation." }),
+        json!({ "reference": "Psalm 119", "text": "All of it, in my words." }),
+    ];
+    page.call("add", &json!({ "verses": own }));
+    page.add(&["Gen 1:1"]);
+    let data = page.call("exportData", &json!({}));
+    for shelf in [Shelf { have_none: false }, Shelf { have_none: true }] {
+        let other = Page::with(shelf);
+        let taken = other.call("importData", &json!({ "data": data }));
+        assert_eq!((&taken["added"], &taken["failed"]), (&json!(4), &json!([])));
+        let due = other.call("due", &json!({}));
+        let words = |reference: &str| {
+            let card = due.as_array().unwrap().iter().find(|card| card["reference"] == reference).expect("a card");
+            (card["translation"].as_str().unwrap().to_owned(), card["text"].as_str().unwrap().to_owned())
+        };
+        assert_eq!(words("John 3:16"), ("KJV".to_owned(), "So greatly did God love.".to_owned()));
+        assert_eq!(words("Romans 8:28"), ("NIV".to_owned(), "Words of that translation.".to_owned()));
+        assert_eq!(words("Psalm 119"), ("KJV".to_owned(), "All of it, in my words.".to_owned()));
+        assert!(words("Genesis 1:1").1.starts_with("In the beginning God"));
+    }
+    let other = Page::new();
+    other.call("importData", &json!({ "data": data }));
+    let sent = other.call("exportQueue", &json!({}));
+    let with_words = sent.as_str().unwrap().lines().filter(|line| line.contains("\"text\""));
+    assert_eq!(with_words.count(), 3, "words that the server has are left to it");
+}
+
+#[test]
+fn a_file_read_again_goes_on_with_phases_but_leaves_what_was_reviewed_since() {
+    let page = Page::new();
+    let added = page.add(&["jn 3:16", "Gen 1:1"]);
+    for card in added.as_array().unwrap() {
+        page.call("setPhase", &json!({ "verseId": card["card"]["verseId"], "phase": "monthly" }));
+    }
+    let data = page.call("exportData", &json!({}));
+    let other = Page::new();
+    other.add(&["jn 3:16", "Gen 1:1"]);
+    let reviewed = added[1]["card"]["verseId"].clone();
+    other.call("review", &json!({ "verseId": reviewed, "wasSuccessful": true, "seconds": 7 }));
+    let taken = other.call("importData", &json!({ "data": data }));
+    assert_eq!((&taken["added"], &taken["duplicates"], &taken["phases"]), (&json!(0), &json!(2), &json!(1)));
+    let phase = |id: &Value| other.call("card", &json!({ "verseId": id }))["card"]["phase"].clone();
+    assert_eq!((phase(&added[0]["card"]["verseId"]), phase(&reviewed)), (json!("monthly"), json!("daily")));
+}
+
+#[test]
+fn what_waits_for_another_account_of_this_browser_is_not_saved_as_a_file() {
+    let page = Page::new();
+    page.add(&["jn 3:16"]);
+    let session = verses_client::Session {
+        user_id: "b".to_owned(),
+        email: "b@example.org".to_owned(),
+        is_anonymous: false,
+        access_token: "t".to_owned(),
+        refresh_token: "r".to_owned(),
+        expires_at_ms: i64::MAX,
+    };
+    let value = verses_json::to_text(&session);
+    let change = StoreChange::PutMeta { key: meta_key::SESSION.to_owned(), value };
+    block_on(page.store.commit(None, vec![change])).expect("the store works");
+    assert_eq!(page.call("exportQueue", &json!({})), "");
 }
 
 #[test]

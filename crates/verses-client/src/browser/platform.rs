@@ -55,8 +55,12 @@ impl Browser {
     }
 }
 
+/// Years 1 to 9999, which have dates in every zone, milliseconds. Beyond its own range a browser throws.
+const DATED_MS: std::ops::RangeInclusive<i64> = -62_135_510_400_000..=253_402_128_000_000;
+
 fn local_date(at: UnixMillis, zone: &str) -> Option<Date> {
-    let parts = js_local_date(zone, at.0 as f64)?;
+    let at = at.0.clamp(*DATED_MS.start(), *DATED_MS.end());
+    let parts = js_local_date(zone, at as f64)?;
     let [year, month, day] = parts.as_slice() else { return None };
     Date::new(i16::try_from(*year).ok()?, i8::try_from(*month).ok()?, i8::try_from(*day).ok()?).ok()
 }

@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     LostAnswer,
     /// The server did the work; somebody on the way says that it was refused.
     FalseRefusal,
+    /// This status and body, whatever was asked.
+    Answer(u16, Value),
     /// The connection breaks before the server has the request.
     LostRequest,
     /// A web page with this status, from somebody who is not the server.
@@ -217,6 +219,7 @@ impl Transport for Link {
                 self.ask(&request, &body);
                 Ok(refuse(422, "validation_failed"))
             }
+            Fault::Answer(status, answer) => Ok(json_response(&request, status, &answer)),
             Fault::Page(status) => Ok(Response {
                 status,
                 content_type: "text/html".into(),

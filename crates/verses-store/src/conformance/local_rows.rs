@@ -229,6 +229,29 @@ pub async fn forgetting_places_on_the_server_concerns_one_owner(store: impl Loca
 }
 
 /// Case.
+pub async fn what_follows_an_event_put_again_in_one_commit_finds_it_in_its_new_place(store: impl LocalStore) {
+    let first = |owner, seq| put_event(owner, event(1, 1, 0, reviewed()), seq);
+    let again = |owner| put_event(owner, event(1, 1, 5, reviewed()), None);
+    let moved = |seq| vec![stored(event(1, 1, 5, reviewed()), seq)];
+
+    store.commit(None, vec![first(ANNA, Some(4))]).await.expect("a commit");
+    let forget = StoreChange::ForgetSeqs { owner: ANNA.to_owned() };
+    store.commit(None, vec![again(ANNA), forget]).await.expect("a commit");
+    assert_eq!(store.events(ANNA, verse_id(1)).await, Ok(moved(None)));
+
+    store.commit(None, vec![first(GUEST, Some(4))]).await.expect("a commit");
+    let adopt = StoreChange::MoveOwner { from: GUEST.to_owned(), to: BEN.to_owned() };
+    store.commit(None, vec![again(GUEST), adopt]).await.expect("a commit");
+    assert_eq!(store.events(GUEST, verse_id(1)).await, Ok(vec![]));
+    assert_eq!(store.events(BEN, verse_id(1)).await, Ok(moved(Some(4))));
+
+    store.commit(None, vec![first(BEN, None)]).await.expect("a commit");
+    let delete = StoreChange::DeleteEvent { owner: BEN.to_owned(), operation_id: operation_id(1) };
+    store.commit(None, vec![again(BEN), delete]).await.expect("a commit");
+    assert_eq!(store.events(BEN, verse_id(1)).await, Ok(vec![]));
+}
+
+/// Case.
 pub async fn review_logs_are_the_reviews_newest_first(store: impl LocalStore) {
     let mut changes: Vec<_> = (0_u32..)
         .zip(every_event_kind())

@@ -16,7 +16,7 @@ export const installPrompt = signal<InstallEvent | null>(null);
 /** For whoever looks for it, such as in the settings. */
 export const installOffer = signal<InstallEvent | null>(null);
 /** The worker of a new version that waits. */
-export const waitingWorker = signal<{ postMessage(message: unknown): void } | null>(null);
+export const waitingWorker = signal<ServiceWorker | null>(null);
 
 export function listenForInstall(): void {
   addEventListener("beforeinstallprompt", (event) => {
@@ -56,11 +56,26 @@ export async function registerServiceWorker(): Promise<void> {
   }
 }
 
-/** Takes the new version. */
+/** Takes the new version that waits, or the one that another tab has taken already. */
 export function update(): void {
   const worker = waitingWorker.value;
-  if (!worker) return;
   waitingWorker.value = null;
-  navigator.serviceWorker?.addEventListener("controllerchange", () => location.reload(), { once: true });
+  if (worker?.state !== "installed") return location.reload();
+  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
   worker.postMessage({ type: "skip-waiting" });
+}
+
+/** Looks for a new version and takes it: reloading alone would bring back the one that is kept for offline. */
+export async function lookForUpdate(): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  // Without a network the version that is here stays.
+  await registration?.update().catch(() => undefined);
+  const coming = registration?.installing;
+  if (coming) {
+    await new Promise<void>((resolve) => {
+      coming.addEventListener("statechange", () => coming.state !== "installing" && resolve());
+    });
+  }
+  waitingWorker.value = registration?.waiting ?? null;
+  update();
 }

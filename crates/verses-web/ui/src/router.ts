@@ -17,6 +17,10 @@ interface HistoryState {
   depth?: number;
 }
 
+/** Where to choose from the starter lists. */
+export const STARTER_HASH = "#starter";
+export const STARTER_LISTS = `/add${STARTER_HASH}`;
+
 const PAGES: Record<string, PageName> = {
   "": "today",
   today: "today",

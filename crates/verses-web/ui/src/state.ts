@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from "@preact/signals";
 import type { EngineError, Overview, SyncState } from "./engine/api";
-import { asCallError, call, onEvent } from "./engine/client";
+import { announce, asCallError, call, onEvent } from "./engine/client";
 import { remember, remembered } from "./remembered";
 import { rememberedTheme, rememberTheme, showTheme } from "./theme";
 
@@ -15,6 +15,9 @@ export const online = signal(navigator.onLine);
 
 /** Many changes may come at once while syncing; pages ask again once in this time. */
 export const CHANGE_DEBOUNCE_MS = 120;
+
+/** How often a page that stays open looks whether there is a new day. */
+const DAY_LOOK_MS = 60_000;
 
 /** Calls `listener` after changes, at most once in `CHANGE_DEBOUNCE_MS`. Gives what stops it. */
 export function onChanged(listener: () => void): () => void {
@@ -34,22 +37,26 @@ export function onChanged(listener: () => void): () => void {
 
 export async function refreshOverview(): Promise<void> {
   try {
-    overview.value = await call("overview", {});
+    const before = overview.value?.today;
+    const seen = await call("overview", {});
+    overview.value = seen;
+    // Nobody has written anything, but other passages are due: every page asks anew.
+    if (before !== undefined && before !== seen.today) announce({ event: "changed", revision: 0 });
   } catch (error) {
     // A later one may succeed; without a first one there is nothing to show.
     if (!overview.value) broken.value = asCallError(error);
   }
 }
 
-/** Calls `forget` when the data become those of somebody else, so that nothing kept of the one shows to the other. */
+/** Calls `forget` when the data become those of somebody else, so that nothing kept of the one shows to the other. A guest who
+ * makes an account or signs in stays the same person. */
 export function onOwnerChange(forget: () => void): void {
-  let owner = "";
+  let owner: Overview["account"] | undefined;
   effect(() => {
     const account = overview.value?.account;
     if (!account) return;
-    const now = `${account.kind} ${account.email}`;
-    if (owner && owner !== now) forget();
-    owner = now;
+    if (owner && owner.kind !== "guest" && (owner.kind !== account.kind || owner.email !== account.email)) forget();
+    owner = account;
   });
 }
 
@@ -62,10 +69,12 @@ export function start(first: Promise<void>): void {
   onChanged(() => void refreshOverview());
   addEventListener("online", () => (online.value = true));
   addEventListener("offline", () => (online.value = false));
-  // A page kept open overnight must show the new day.
-  document.addEventListener("visibilitychange", () => {
+  // A page kept open overnight must show the new day, whether it was looked at all the time or not.
+  const look = () => {
     if (document.visibilityState === "visible") void refreshOverview();
-  });
+  };
+  document.addEventListener("visibilitychange", look);
+  setInterval(look, DAY_LOOK_MS);
   void first.then(() => {
     void refreshOverview();
     call("syncState", {}).then(

@@ -68,6 +68,51 @@ const TESTS = {
     await page.waitForTimeout(300);
     await page.getByText("6 to go").waitFor();
   }],
+  "a double click or a key held down answers no passage that nobody has seen": [DESKTOP, "today?scenario=due", async (page) => {
+    await page.locator(".got-it").dblclick();
+    await page.getByText("6 to go").waitFor();
+    await page.waitForTimeout(300);
+    await page.getByText("6 to go").waitFor();
+    await page.locator(".got-it").focus();
+    for (let n = 0; n < 5; n += 1) {
+      await page.keyboard.down("Enter");
+      await page.waitForTimeout(100);
+    }
+    await page.keyboard.up("Enter");
+    await page.getByText("5 to go").waitFor();
+  }],
+  "a page kept open overnight shows the new day": [DESKTOP, "today?scenario=user", async (page) => {
+    await page.keyboard.press("2");
+    await page.getByText("That is all for today").waitFor();
+    await page.evaluate(() => {
+      dispatchEvent(new Event("fake-night"));
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await passage(page).waitFor();
+    assert.equal(await outcome(page).count(), 0);
+  }],
+  "the focus stays in the page after the last passage": [DESKTOP, "today?scenario=user", async (page) => {
+    await page.locator(".got-it").focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("That is all for today").waitFor();
+    await until(page, () => document.activeElement?.textContent.includes("That is all for today") && document.activeElement !== document.body);
+  }],
+  "the first page leads to the starter lists": [DESKTOP, "today?scenario=empty", async (page) => {
+    await page.getByRole("link", { name: "Choose a starter list" }).click();
+    await until(page, () => document.querySelector("main input[type=radio]:checked")?.value === "packs");
+  }],
+  "what is typed while passages are added stays": [DESKTOP, "add?scenario=empty", async (page) => {
+    await page.getByLabel("Passages to add").fill("John 3:16\nJonh 3:17");
+    await page.getByRole("button", { name: "Add", exact: true }).waitFor();
+    await until(page, () => !document.querySelector("main form button[type=submit]").disabled);
+    await page.evaluate(() => {
+      document.querySelector("main form button[type=submit]").click();
+      const field = document.querySelector("main textarea");
+      field.value += "\nPs 23";
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    await until(page, () => document.querySelector("main textarea").value === "Jonh 3:17\nPs 23");
+  }],
   "keys that are typed into a field answer nothing": [DESKTOP, "today?scenario=due", async (page) => {
     await page.getByRole("radio", { name: "Type" }).check({ force: true });
     await page.getByLabel("Type the passage").pressSequentially("jk12 and we");

@@ -14,6 +14,7 @@ const scenario = chosenScenario();
 let cards = makeCards(scenario.cards, scenario.due, scenario.archived);
 let queue = makeQueue(scenario);
 let account = scenario.account;
+let today = TODAY;
 let reviewedToday = 0;
 let revision = 0;
 let profile: Calls["profile"][1] = { fullName: "Ruth", translation: "KJV", displayMode: "full", timezone: "Europe/Berlin" };
@@ -47,7 +48,7 @@ function overview(): Overview {
   const later = active().filter((card) => card.nextDue > TODAY).map((card) => card.nextDue).sort();
   const next = later[0];
   return {
-    today: TODAY,
+    today,
     due: due().length,
     cards: cards.length,
     reviewedToday,
@@ -256,6 +257,13 @@ function signIn(email: string) {
   changed();
   return { adoptedVerses: cards.length, adoptedOperations: queue.length };
 }
+
+// A night in which nobody writes anything, for tests: everything is due on the next day.
+addEventListener("fake-night", () => {
+  today = addDays(today, 1);
+  reviewedToday = 0;
+  cards = cards.map((card) => ({ ...card, isDue: !card.archived }));
+});
 
 let port: EnginePort;
 

@@ -33,7 +33,7 @@ export const port = openPort();
 port.onmessage = (message: MessageEvent) => {
   const data = message.data as Message;
   if ("event" in data) {
-    listeners.forEach((listener) => listener(data));
+    announce(data);
     return;
   }
   const call = waiting.get(data.id);
@@ -49,8 +49,7 @@ port.onerror = (event: ErrorEvent) => {
   failure = { code: "worker", message: `Verses could not start.${detail}`, retryable: true };
   waiting.forEach((call) => call.reject(new CallError(failure as EngineError)));
   waiting.clear();
-  const broken: EngineEvent = { event: "broken", error: failure };
-  listeners.forEach((listener) => listener(broken));
+  announce({ event: "broken", error: failure });
 };
 
 export function call<N extends CallName>(name: N, args: Calls[N][0]): Promise<Calls[N][1]> {
@@ -61,6 +60,11 @@ export function call<N extends CallName>(name: N, args: Calls[N][0]): Promise<Ca
     waiting.set(id, { resolve: resolve as (answer: unknown) => void, reject });
     port.postMessage({ id, call: name, args });
   });
+}
+
+/** Tells everybody who listens, as the engine would. */
+export function announce(event: EngineEvent): void {
+  listeners.forEach((listener) => listener(event));
 }
 
 /** Gives what stops listening. */

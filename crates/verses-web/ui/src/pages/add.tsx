@@ -1,6 +1,8 @@
 // Add: references typed or pasted, texts of one's own, and starter lists.
 
 import { signal } from "@preact/signals";
+import { useState } from "preact/hooks";
+import { STARTER_HASH } from "../router";
 import { overview } from "../state";
 import { Button, Segmented } from "../ui/controls";
 import { PageHead } from "../ui/display";
@@ -14,6 +16,8 @@ type Way = "references" | "own" | "packs";
 const way = signal<Way>("references");
 
 export default function AddPage() {
+  // Before the first picture; after that the choice is the user's.
+  useState(() => location.hash === STARTER_HASH && (way.value = "packs"));
   return (
     <>
       <PageHead title="Add" />

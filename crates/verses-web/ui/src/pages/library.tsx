@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { LibraryFilter, LibraryRow } from "../engine/api";
 import { PHASES, PHASE_NAMES, count, formatWhen } from "../format";
-import { versePath } from "../router";
+import { STARTER_LISTS, versePath } from "../router";
 import { overview } from "../state";
 import { Button, ButtonLink, type Choice, Segmented, Select } from "../ui/controls";
 import { Badge, EmptyState, ErrorState, PageHead, Skeleton } from "../ui/display";
@@ -131,7 +131,7 @@ function Nothing() {
       actions={
         <>
           <ButtonLink href="/add" tone="primary" icon="add">Add a passage</ButtonLink>
-          <ButtonLink href="/add#starter">Choose a starter list</ButtonLink>
+          <ButtonLink href={STARTER_LISTS}>Choose a starter list</ButtonLink>
         </>
       }
     >

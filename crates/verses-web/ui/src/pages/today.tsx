@@ -73,6 +73,15 @@ export function Today() {
   const current = useRef("");
   const seen = overview.value;
 
+  const day = useRef(seen?.today);
+  useEffect(() => {
+    const isNewDay = day.current !== undefined && day.current !== seen?.today;
+    day.current = seen?.today;
+    if (!isNewDay) return;
+    setOutcome(null);
+    answered.value = new Set();
+  }, [seen?.today]);
+
   useEffect(() => {
     // What is due no more is settled; should it become due again today, it must come.
     const left = new Set((due.data ?? []).map((card) => card.verseId));
@@ -113,7 +122,7 @@ export function Today() {
       return seen && (
         <>
           <p class="outcome small" role="status">{line}</p>
-          <Finished seen={seen} hasAnswered={outcome !== null} />
+          <Finished key={seen.today} seen={seen} hasAnswered={outcome !== null} />
         </>
       );
     }

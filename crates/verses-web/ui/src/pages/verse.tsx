@@ -38,7 +38,7 @@ function Words({ card }: { card: VerseCard }) {
         <p class="soft">The words are not on this device yet. They come with the next connection.</p>
       )}
       {card.text && !card.isVerified && !card.isOwnText && (
-        <p class="small soft">The server has not confirmed these words yet.</p>
+        <p class="small soft">These words are your own, or the server has not confirmed them yet.</p>
       )}
     </Card>
   );

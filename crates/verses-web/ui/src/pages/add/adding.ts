@@ -78,3 +78,11 @@ function restOf(entries: ParsedEntry[], failed: Set<ParsedEntry>): string {
   }
   return lines.join("\n");
 }
+
+/** What the field holds when all is added: what could not be, and what was typed behind it meanwhile. */
+export function fieldAfter(field: string, added: string, rest: string): string {
+  if (field === added) return rest;
+  if (!field.startsWith(added)) return field;
+  const typed = field.slice(added.length).replace(/^[\s;,]+/, "");
+  return rest && typed ? `${rest}\n${typed}` : rest + typed;
+}

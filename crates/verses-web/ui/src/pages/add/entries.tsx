@@ -34,7 +34,7 @@ function Understood({ passage, isOnly, noWords }: { passage: ParsedPassage; isOn
         <strong>{state === "known" ? <a href={versePath(verseId)}><bdi>{reference}</bdi></a> : <bdi>{reference}</bdi>}</strong>
         <State passage={passage} />
       </div>
-      {state === "archived" && <p class="small">Adding brings it back, with its progress.</p>}
+      {state === "archived" && <p class="small">Adding brings it back. Its progress begins again from nothing.</p>}
       {text && (
         <p dir={preview ? "auto" : undefined} class={preview ? (isOnly ? "verse-text" : "excerpt soft") : "soft small"}>{text}</p>
       )}

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { useRef, useState } from "preact/hooks";
 import { useBusy } from "../../busy";
 import { call } from "../../engine/client";
+import { onOwnerChange } from "../../state";
 import { Button, TextArea, TextField } from "../../ui/controls";
 import { Card } from "../../ui/display";
 import type { Outcome } from "./adding";
@@ -12,6 +13,7 @@ import { Result } from "./result";
 /** Kept while other pages are open. */
 const title = signal("");
 const words = signal("");
+onOwnerChange(() => (title.value = words.value = ""));
 
 interface Faults {
   title?: string;
@@ -38,8 +40,9 @@ export function OwnText() {
     const [result] = await call("add", { verses: [{ reference, text }] });
     if (result?.outcome === "duplicate") return refuse({ title: "You have a text with this name. Choose another." });
     if (result?.outcome !== "added") return refuse({ words: result?.error?.message ?? "It could not be added." });
-    title.value = "";
-    words.value = "";
+    // What was typed meanwhile is for the next one.
+    if (title.value.trim() === reference) title.value = "";
+    if (words.value.trim() === text) words.value = "";
     setOutcome({ added: 1, restored: 0, known: 0, failures: [], verseId: result.card?.verseId ?? null, rest: "" });
     form.current?.querySelector("input")?.focus();
     return undefined;

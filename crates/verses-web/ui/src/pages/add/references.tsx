@@ -5,10 +5,10 @@ import { useMemo, useRef, useState } from "preact/hooks";
 import type { ParsedEntry, TextState } from "../../engine/api";
 import { asCallError, call } from "../../engine/client";
 import { count } from "../../format";
-import { online, overview } from "../../state";
+import { online, onOwnerChange, overview } from "../../state";
 import { Button, Select, TextArea, TextField } from "../../ui/controls";
 import { Card, ErrorState, ProgressBar } from "../../ui/display";
-import { type Outcome, addInPieces, isAddable, outcomeOf } from "./adding";
+import { type Outcome, addInPieces, isAddable, outcomeOf, fieldAfter } from "./adding";
 import { Entries, summary } from "./entries";
 import { Result } from "./result";
 import { useTexts } from "./texts";
@@ -19,6 +19,7 @@ const draft = signal("");
 /** Empty: the preferred one. */
 const translation = signal("");
 const isOther = signal(false);
+onOwnerChange(() => (draft.value = ""));
 
 const OTHER = " other";
 
@@ -83,6 +84,7 @@ export function References() {
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [adding, setAdding] = useState<{ done: number; of: number } | null>(null);
   const [fault, setFault] = useState<string | null>(null);
+  const isAdding = useRef(false);
   const form = useRef<HTMLFormElement>(null);
   const result = useRef<HTMLDivElement>(null);
   const text = draft.value;
@@ -97,7 +99,8 @@ export function References() {
   const area = () => form.current?.querySelector("textarea");
 
   const add = async (keepsFocus: boolean) => {
-    if (adding || isNameless || !text.trim()) return;
+    if (isAdding.current || isNameless || !text.trim()) return;
+    isAdding.current = true;
     setFault(null);
     setOutcome(null);
     try {
@@ -109,7 +112,7 @@ export function References() {
       setAdding({ done: 0, of: verses.length });
       const results = await addInPieces(verses, (done) => setAdding({ done, of: verses.length }));
       const made = outcomeOf(entries, results);
-      draft.value = made.rest;
+      draft.value = fieldAfter(draft.value, text, made.rest);
       parsed.clear();
       setOutcome(made);
       if (keepsFocus) area()?.focus();
@@ -117,6 +120,7 @@ export function References() {
     } catch (error) {
       setFault(asCallError(error).message);
     } finally {
+      isAdding.current = false;
       setAdding(null);
     }
   };

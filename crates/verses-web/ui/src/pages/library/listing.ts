@@ -12,6 +12,7 @@ const WINDOW = 100;
 
 export const NO_FILTER: LibraryFilter = { search: "", phase: "all", show: "active", sort: "due" };
 export const filter = signal<LibraryFilter>(NO_FILTER);
+onOwnerChange(() => (filter.value = NO_FILTER));
 
 interface Listing {
   key: string;
@@ -55,12 +56,16 @@ export function useListing(wanted: LibraryFilter): Rows {
   const latest = useRef({ key, wanted });
   latest.current = { key, wanted };
   const asked = useRef(new Set<string>());
+  /** Counts what has changed. */
+  const changes = useRef(0);
 
   const fetchWindow = useCallback(async (window: number) => {
     const mine = latest.current;
     const mark = `${window} ${mine.key}`;
     if (asked.current.has(mark)) return;
     asked.current.add(mark);
+    const before = changes.current;
+    let isStale = false;
     setLoading(true);
     try {
       const page = await call("library", { filter: mine.wanted, offset: window * WINDOW, limit: WINDOW });
@@ -70,7 +75,9 @@ export function useListing(wanted: LibraryFilter): Rows {
       if (listing.key !== mine.key) listing = empty(mine.key);
       listing.total = page.total;
       listing.windows.set(window, page.rows);
-      listing.stale.delete(window);
+      // Something has changed while this was answered.
+      isStale = before !== changes.current;
+      if (!isStale) listing.stale.delete(window);
       setError(null);
     } catch (reason) {
       if (mine.key === latest.current.key) setError(asCallError(reason));
@@ -79,6 +86,7 @@ export function useListing(wanted: LibraryFilter): Rows {
       setLoading(asked.current.size > 0);
       draw((n) => n + 1);
     }
+    if (isStale) fetchSeen();
   }, []);
 
   const fetchSeen = useCallback(() => {
@@ -96,6 +104,7 @@ export function useListing(wanted: LibraryFilter): Rows {
   }, [fetchSeen]);
 
   const reload = useCallback(() => {
+    changes.current += 1;
     listing.stale = new Set(listing.windows.keys());
     fetchSeen();
   }, [fetchSeen]);

@@ -13,7 +13,7 @@ import { useTexts } from "../add/texts";
 
 const MODES: { value: ReferenceDisplayMode; label: string; hint: string }[] = [
   { value: "full", label: "In full", hint: "1 Corinthians 13:4" },
-  { value: "first", label: "First letters only", hint: "1 C 13:4: you recall the rest" },
+  { value: "first", label: "First letters only", hint: "1 C 1:4: you recall the rest" },
   { value: "blank", label: "Hidden", hint: "You recall where it stands as well" },
 ];
 

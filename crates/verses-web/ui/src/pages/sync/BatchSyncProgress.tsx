@@ -5,6 +5,7 @@ import type { Overview, SyncState } from "../../engine/api";
 import { useBusy } from "../../busy";
 import { call } from "../../engine/client";
 import { formatMoment } from "../../format";
+import { lookForUpdate } from "../../prompts";
 import { online, syncState, toast } from "../../state";
 import { Button, ButtonLink } from "../../ui/controls";
 import { Banner, Card } from "../../ui/display";
@@ -135,7 +136,7 @@ export function BatchSyncProgress({ state, seen }: { state: SyncState; seen: Ove
         <div class="line">
           {isGuest && <ButtonLink href="/settings" tone="primary" icon="person">Make an account</ButtonLink>}
           {!isGuest && needsSignIn && <ButtonLink href="/settings" tone="primary" icon="person">Sign in</ButtonLink>}
-          {state.phase === "upgrade" && <Button tone="primary" onClick={() => location.reload()}>Reload</Button>}
+          {state.phase === "upgrade" && <Button tone="primary" onClick={() => void lookForUpdate()}>Reload</Button>}
           {!isGuest && !saysTrouble && (
             <Button
               tone="primary"

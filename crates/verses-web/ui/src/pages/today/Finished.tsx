@@ -1,10 +1,12 @@
 // Today without anything to review: all done, nothing due, or nothing there yet; and what comes next.
 
 import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import type { Overview } from "../../engine/api";
 import { count, formatWhen } from "../../format";
 import { useQuery } from "../../query";
 import { remember, remembered } from "../../remembered";
+import { STARTER_LISTS } from "../../router";
 import { ButtonLink, IconButton } from "../../ui/controls";
 import { Banner, Card, EmptyState } from "../../ui/display";
 import { Forecast } from "../Forecast";
@@ -17,7 +19,7 @@ export function NothingYet() {
       actions={
         <>
           <ButtonLink href="/add" tone="primary" icon="add">Add a passage</ButtonLink>
-          <ButtonLink href="/add#starter">Choose a starter list</ButtonLink>
+          <ButtonLink href={STARTER_LISTS}>Choose a starter list</ButtonLink>
         </>
       }
     >
@@ -57,8 +59,13 @@ function GuestHint({ seen }: { seen: Overview }) {
 export function Finished({ seen, hasAnswered }: { seen: Overview; hasAnswered: boolean }) {
   const isDone = hasAnswered || seen.reviewedToday > 0;
   const statistics = useQuery("statistics", { from: seen.today });
+  const all = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // The button that was pressed has gone, and the focus with it.
+    if (hasAnswered && document.activeElement === document.body) all.current?.focus({ preventScroll: true });
+  }, [hasAnswered]);
   return (
-    <div class="stack wide">
+    <div class="stack wide" ref={all} tabIndex={-1}>
       <EmptyState
         icon={isDone ? "check" : "calendar"}
         title={isDone ? "That is all for today" : "Nothing is due today"}

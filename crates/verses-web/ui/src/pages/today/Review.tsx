@@ -64,6 +64,8 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
   const pieces = useMemo(() => split(card.text), [card.text]);
   const seconds = useStopwatch(card.verseId);
   const answer = (wasSuccessful: boolean) => !busy && onAnswer(wasSuccessful, seconds());
+  // The second press of a double click would answer the next passage, which nobody has seen.
+  const pressed = (wasSuccessful: boolean) => (event: MouseEvent) => event.detail <= 1 && answer(wasSuccessful);
   const swiped = useSwipe(answer, !busy);
 
   useKeys((command) => {
@@ -105,7 +107,13 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
           <span class="verdict right" aria-hidden="true">Got it</span>
         </article>
       </div>
-      <div class="answers">
+      <div
+        class="answers"
+        onKeyDown={(event) => {
+          // A key held down would press the button again, for the next passage.
+          if (event.repeat) event.preventDefault();
+        }}
+      >
         <p class="outcome small" role="status">
           {outcome ?? (
             <>
@@ -115,8 +123,8 @@ export function Review({ card, busy, onAnswer, outcome }: ReviewProps) {
           )}
         </p>
         {card.text && <ModeTools mode={mode.value} pieces={pieces} view={view} update={update} />}
-        <Button icon="restore" busy={busy} class="not-yet" onClick={() => answer(false)}>Not yet</Button>
-        <Button icon="check" busy={busy} class="got-it" onClick={() => answer(true)}>Got it</Button>
+        <Button icon="restore" busy={busy} class="not-yet" onClick={pressed(false)}>Not yet</Button>
+        <Button icon="check" busy={busy} class="got-it" onClick={pressed(true)}>Got it</Button>
       </div>
       <KeysDialog open={helpOpen} onClose={() => setHelpOpen(false)} />
     </>
