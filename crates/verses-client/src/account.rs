@@ -144,11 +144,7 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// Errors of the store. A server that cannot be reached is no error: the tokens are forgotten here.
     pub async fn sign_out(&self, everywhere: bool) -> Result<SignedOut, ClientError> {
-        let Some(session) = self.session().await? else { return Err(ClientError::SignInNeeded) };
-        let totals = self.store.queue_totals(&session.user_id).await?;
-        let told = self.tell_of_sign_out(everywhere).await?;
-        self.store.commit(None, vec![StoreChange::DeleteMeta { key: meta_key::SESSION.into() }]).await?;
-        Ok(SignedOut { parked_operations: totals.waiting.saturating_add(totals.failed), server_told: told })
+        self.leave(everywhere, false).await
     }
 
     /// Signs out, and removes everything of the user from this device, what waits in the queue included.
@@ -156,10 +152,19 @@ impl<S: LocalStore, T: Transport, P: Platform> DataService<S, T, P> {
     /// # Errors
     /// As [`Self::sign_out`].
     pub async fn sign_out_and_remove(&self, everywhere: bool) -> Result<SignedOut, ClientError> {
+        self.leave(everywhere, true).await
+    }
+
+    async fn leave(&self, everywhere: bool, removes: bool) -> Result<SignedOut, ClientError> {
         let Some(session) = self.session().await? else { return Err(ClientError::SignInNeeded) };
+        let totals = self.store.queue_totals(&session.user_id).await?;
         let server_told = self.tell_of_sign_out(everywhere).await?;
-        self.forget(&session.user_id).await?;
-        Ok(SignedOut { parked_operations: 0, server_told })
+        if removes {
+            self.forget(&session.user_id).await?;
+            return Ok(SignedOut { parked_operations: 0, server_told });
+        }
+        self.store.commit(None, vec![StoreChange::DeleteMeta { key: meta_key::SESSION.into() }]).await?;
+        Ok(SignedOut { parked_operations: totals.waiting.saturating_add(totals.failed), server_told })
     }
 
     /// Whether the server knows: it was told, or it had ended the session itself.

@@ -137,7 +137,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
         let translation = self.translation(typed.translation.as_deref()).await?;
         let parts = parts_of(&typed.text);
         let passages: Vec<&Passage> = parts.iter().filter_map(|part| part.read.as_ref().ok()).collect();
-        self.fetch_books(&translation, passages.iter().take(MAX_PREVIEWS).copied()).await;
+        self.fetch_books(&translation, &passages[..passages.len().min(MAX_PREVIEWS)]).await;
         let known = self.known(passages.iter().map(|passage| passage.verse_id(&translation))).await?;
         let mut seen: LiteMap<_, ()> = LiteMap::new();
         let mut offsets = Utf16::new(&typed.text);
@@ -209,7 +209,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             by_translation.entry(translation.unwrap_or_else(|| usual.clone())).or_default().extend(passages);
         }
         for (translation, passages) in &by_translation {
-            self.fetch_books(translation, passages.iter()).await;
+            self.fetch_books(translation, &passages.iter().collect::<Vec<_>>()).await;
         }
         let verses: Vec<NewVerse> = wanted
             .into_iter()

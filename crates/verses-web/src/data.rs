@@ -177,7 +177,7 @@ impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
             return false;
         }
         let Ok(place) = parse_passage(&passage.reference) else { return true };
-        self.fetch_books(&passage.translation, std::iter::once(&place)).await;
+        self.fetch_books(&passage.translation, &[&place]).await;
         self.texts.words(&passage.translation, &place).is_none_or(|words| words != passage.text)
     }
 

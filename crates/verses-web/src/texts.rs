@@ -100,11 +100,11 @@ fn is_known(translation: &str) -> bool {
 
 impl<S: LocalStore, T: Transport, P: Platform> App<S, T, P> {
     /// Takes into memory what these passages need, as far as it is to be had.
-    pub(crate) async fn fetch_books(&self, translation: &str, passages: impl Iterator<Item = &Passage>) {
+    pub(crate) async fn fetch_books(&self, translation: &str, passages: &[&Passage]) {
         if !is_known(translation) {
             return;
         }
-        let books = sorted(passages.flat_map(Passage::verses).map(|place| place.book));
+        let books = sorted(passages.iter().flat_map(|passage| passage.verses()).map(|place| place.book));
         for book in books {
             if !self.fetch_book(translation, book).await {
                 // Without a network each further one would only take its time.
