@@ -118,8 +118,31 @@ async function noRoom(world) {
   world.same('and a guest still has all', await pill(page), 'Saved on this device');
 }
 
+/** The server has the change, but its answer is lost together with the network: a change made after that is another one. */
+async function answerLost(world) {
+  const page = await world.open();
+  await ready(page);
+  await controlled(page);
+  await signUp(page, RUTH);
+  await synced(page);
+  let letGo;
+  world.proxy.hold = (record) => record.path.endsWith('/verse-operations') && new Promise((resolve) => { letGo = resolve; });
+  await ask(page, 'updateProfile', { fullName: 'Ruth' });
+  await until('the server has the first name', () => letGo, 30_000);
+  await world.goOffline();
+  letGo();
+  await ask(page, 'updateProfile', { fullName: 'Ruth of Moab' });
+  world.proxy.pass();
+  await world.goOnline();
+  await synced(page, 40_000);
+  const names = (await world.server.history(RUTH)).filter((it) => it.type === 'update_profile').map((it) => it.data.fullName);
+  world.same('both names have come, each once', names, ['Ruth', 'Ruth of Moab']);
+  world.same('and the second one is shown', (await ask(page, 'profile')).fullName, 'Ruth of Moab');
+}
+
 export const FAULTS = {
   'partial failure': { work: partialFailure },
+  'an answer lost with the network': { work: answerLost, limit: 90_000 },
   'server away and busy': { work: serverAway, limit: 90_000 },
   'no room on the device': { work: noRoom },
 };

@@ -124,7 +124,7 @@ async function installable(world) {
 /** A theme that was chosen shows before the app's code has come, and around the page too. */
 async function chosenColours(world) {
   await world.openBrowser();
-  await world.browser.context.addInitScript(() => localStorage.setItem('verses.theme', 'dark'));
+  await world.browser.context.addInitScript(() => location.protocol === 'http:' && localStorage.setItem('verses.theme', 'dark'));
   const page = await world.browser.context.newPage();
   let letThrough = null;
   await page.route(/\/app\/main\./, (route) => { letThrough = () => route.continue(); });

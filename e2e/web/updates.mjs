@@ -58,6 +58,8 @@ async function update(world) {
 
   await goTo(other, 'Library');
   world.check('a tab that was open with the old version goes on', await other.getByText('Genesis 1:1').count() > 0);
+  await other.locator('.banner', { hasText: 'A new version is ready' }).getByRole('button', { name: 'Reload' }).click();
+  await until('the other tab gets the new version too', () => runsNewBuild(other));
   await other.close();
   world.proxy.pass();
   await synced(page, 40_000);
