@@ -2,8 +2,8 @@
 //! point: claims are durable before a request goes out, outcomes before the next one.
 
 use batchsync::{
-    Failure, OperationOutcome, OperationResult as OperationVerdict, OperationStatus, QueueChange, Response,
-    SendRequest, SettledOutcome, Settlement, Signal,
+    OperationOutcome, OperationResult as OperationVerdict, QueueChange, Response, SendRequest, SettledOutcome,
+    Settlement, Signal,
 };
 use verses_protocol::{Change, ErrorCode, OPERATIONS_PATH};
 use verses_store::{LocalStore, QueuedOperation, Revision, StoreChange, StoreError, meta_key};
@@ -170,12 +170,8 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     fn take_answer(&mut self, now: i64, request_id: &str, answered: &Answered) -> Settlement {
         let changes = answered.batch.as_ref().and_then(|b| b.changes.as_deref()).unwrap_or_default();
         let mut response = answered.response.clone();
-        let is_other = |id: &str| {
-            let reused = Some(ErrorCode::OperationIdReused);
-            answered.results.iter().any(|reply| reply.id == id && reply.code == reused)
-        };
         for result in &mut response.results {
-            if changes.iter().any(|c| c.id == result.id) && !is_other(&result.id) {
+            if changes.iter().any(|c| c.id == result.id) {
                 result.outcome = OperationOutcome::Duplicate;
             }
         }
@@ -188,15 +184,9 @@ impl<S: LocalStore, T: Transport, P: Platform> SyncEngine<S, T, P> {
     }
 
     /// Operations of the queue that the feed lists have been accepted, whatever this device was told: their answer was
-    /// lost, or another device has offered them again after the server had lost them. But what the server calls another
-    /// operation than the one of this id is not settled by that one's being listed.
+    /// lost, or another device has offered them again after the server had lost them.
     pub(crate) fn settle_listed(&mut self, changes: &[Change]) -> Settlement {
-        let is_other = |failure: &Failure| failure.code == ErrorCode::OperationIdReused.as_str();
-        let is_queued = |id: &str| {
-            let known = self.engine.operation(id);
-            known.is_some_and(|row| !matches!(&row.status, OperationStatus::Failed(failure) if is_other(failure)))
-        };
-        let queued = changes.iter().filter(|c| is_queued(&c.id));
+        let queued = changes.iter().filter(|c| self.engine.operation(&c.id).is_some());
         let results: Vec<OperationVerdict> =
             queued.map(|c| OperationVerdict { id: c.id.clone(), outcome: OperationOutcome::Duplicate }).collect();
         if results.is_empty() {

@@ -8,8 +8,8 @@ use common::device::{add_many, in_translation, second_device, signed_up};
 use common::{Device, Fault, Route, Server, World, add, new_verse, patient};
 use futures_util::FutureExt;
 use verses_client::{ClientConfig, ClientError, Drained, ProfileChange, SyncOptions};
-use verses_core::{Operation, OperationKind, UpdateProfile, VerseId};
-use verses_store::{LocalStore, StoreChange, StoreError};
+use verses_core::{OperationKind, VerseId};
+use verses_store::{LocalStore, StoreError};
 
 /// A device whose creation in an unknown translation was refused, with a review that waits for it. Gives verse and ids.
 async fn with_a_failed_creation() -> (World, Server, Device, VerseId, Vec<String>) {
@@ -53,31 +53,6 @@ async fn what_waited_for_a_creation_that_the_feed_lists_goes_out_with_the_same_s
     let (result, drained) = device.engine().await.sync(patient()).await.unwrap();
     assert_eq!((result.to_remote.summary.successful, drained), (1, Drained::Empty));
     assert!(device.queue().is_empty());
-}
-
-#[tokio::test]
-async fn another_operation_under_an_id_that_the_server_has_stays_in_sight() {
-    for all_at_once in [true, false] {
-        let (_, server, device) = signed_up().await;
-        let id = change_name(&device, "A").await;
-        device.link.next(Route::Operations, [Fault::LostAnswer]);
-        device.engine().await.process_batch_queue(SyncOptions::default()).await.unwrap();
-        let data = Operation::UpdateProfile(UpdateProfile { full_name: Some("B".into()), ..UpdateProfile::default() });
-        let replaced = StoreChange::ReplacePayload { id: id.clone(), data: Box::new(data), payload_bytes: 20 };
-        device.store.commit(None, vec![replaced]).await.unwrap();
-        if !all_at_once {
-            device.link.always(Route::Operations, Fault::NoBatchRoute);
-        }
-        device.engine().await.sync(patient()).await.unwrap();
-        device.engine().await.sync(patient()).await.unwrap();
-        assert_eq!(server.history(&device.user().await), std::slice::from_ref(&id));
-        assert_eq!(failure(&device, &id).await, FailureReason::Rejected);
-    }
-}
-
-async fn change_name(device: &Device, name: &str) -> String {
-    let change = ProfileChange { full_name: Some(name.into()), ..ProfileChange::default() };
-    device.service.update_profile(change).await.unwrap().operation_id
 }
 
 #[tokio::test]

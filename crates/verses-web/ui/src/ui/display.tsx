@@ -83,7 +83,7 @@ export function EmptyState(props: { icon: IconName; title: string; children?: Co
   return (
     <div class="state">
       <Icon name={icon} size={40} />
-      <h2>{title}</h2>
+      <h2 tabIndex={-1}>{title}</h2>
       {children && <div class="soft">{children}</div>}
       {actions && <div class="line">{actions}</div>}
     </div>

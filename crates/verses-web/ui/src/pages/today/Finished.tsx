@@ -62,10 +62,10 @@ export function Finished({ seen, hasAnswered }: { seen: Overview; hasAnswered: b
   const all = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // The button that was pressed has gone, and the focus with it.
-    if (hasAnswered && document.activeElement === document.body) all.current?.focus({ preventScroll: true });
+    if (hasAnswered && document.activeElement === document.body) all.current?.querySelector("h2")?.focus({ preventScroll: true });
   }, [hasAnswered]);
   return (
-    <div class="stack wide" ref={all} tabIndex={-1}>
+    <div class="stack wide" ref={all}>
       <EmptyState
         icon={isDone ? "check" : "calendar"}
         title={isDone ? "That is all for today" : "Nothing is due today"}
