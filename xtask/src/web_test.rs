@@ -1,5 +1,6 @@
 //! The tests that need a browser: types of the pages, the store on IndexedDB, the pages in every state, and the whole app
-//! against the real server. What they do is in `crates/verses-web/ui/test`, `e2e/browser-store` and `e2e/web`.
+//! against the real server. What they do is in `crates/verses-web/ui/test`, `e2e/browser-store` and `e2e/web`;
+//! beside them the script under the client's platform, which Node runs.
 use std::path::Path;
 use std::process::Command;
 
@@ -20,6 +21,8 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     lints(workspace, &Toolchain::find(&target)?)?;
     let ui = packages_of_ui(workspace)?;
     run(Command::new("npm").args(["run", "check"]).current_dir(&ui))?;
+    let platform = workspace.root.join("crates/verses-client/js");
+    run(Command::new("node").args(["--test", "browser.test.mjs"]).current_dir(platform))?;
     store(workspace, &target, chromium)?;
     let shots = target.join("web/screenshots");
     let mut gallery = Command::new("node");
