@@ -13,7 +13,7 @@ pub(crate) fn is_plausible(server_ms: i64) -> bool {
 }
 
 /// 9999-12-30, a day before the calendar ends anywhere, milliseconds.
-const LATEST_MS: i64 = 253_402_128_000_000;
+pub(crate) const LATEST_MS: i64 = 253_402_128_000_000;
 
 /// The offset from one exchange: the server's clock against the middle of the exchange on the device's.
 pub(crate) fn measure(server_ms: i64, sent_at: i64, received_at: i64) -> i64 {

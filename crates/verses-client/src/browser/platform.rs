@@ -5,6 +5,7 @@ use verses_core::UnixMillis;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
+use crate::clock::LATEST_MS;
 use crate::platform::Platform;
 
 #[wasm_bindgen(module = "/js/browser.js")]
@@ -56,7 +57,7 @@ impl Browser {
 }
 
 /// Years 1 to 9999, which have dates in every zone, milliseconds. Beyond its own range a browser throws.
-const DATED_MS: std::ops::RangeInclusive<i64> = -62_135_510_400_000..=253_402_128_000_000;
+const DATED_MS: std::ops::RangeInclusive<i64> = -62_135_510_400_000..=LATEST_MS;
 
 fn local_date(at: UnixMillis, zone: &str) -> Option<Date> {
     let at = at.0.clamp(*DATED_MS.start(), *DATED_MS.end());

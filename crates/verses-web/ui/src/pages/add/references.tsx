@@ -8,7 +8,7 @@ import { count } from "../../format";
 import { online, onOwnerChange, overview } from "../../state";
 import { Button, Select, TextArea, TextField } from "../../ui/controls";
 import { Card, ErrorState, ProgressBar } from "../../ui/display";
-import { type Outcome, addInPieces, isAddable, outcomeOf, fieldAfter } from "./adding";
+import { type Outcome, addInPieces, fieldAfter, isAddable, outcomeOf } from "./adding";
 import { Entries, summary } from "./entries";
 import { Result } from "./result";
 import { useTexts } from "./texts";
