@@ -66,6 +66,30 @@ async function update(world) {
   world.same('and then all is sent', created(await world.server.history(RUTH)), ['Genesis 1:1', 'John 3:16', 'Psalm 23:1', 'Romans 8:28']);
 }
 
+/** The server takes this version no more: reloading alone would bring back the one that is kept. */
+async function needed(world) {
+  const page = await world.open();
+  await ready(page);
+  await controlled(page);
+  await signUp(page, RUTH);
+  await synced(page);
+  await newBuild(world);
+  world.excuse(/Failed to load resource/);
+  world.proxy.fail(426);
+  await add(page, 'John 3:16');
+  await goTo(page, 'Sync');
+  const reload = page.locator('.batch-sync').getByRole('button', { name: 'Reload' });
+  await reload.waitFor();
+  // It takes the new one.
+  world.proxy.pass();
+  await reload.click();
+  await until('the new version runs', () => runsNewBuild(page));
+  await ready(page);
+  await libraryHas(page, 1);
+  await synced(page, 40_000);
+  world.same('what waited for it is sent', created(await world.server.history(RUTH)), ['John 3:16']);
+}
+
 /** Paths of everything in Cache Storage. */
 const keptPaths = (page) => page.evaluate(async () => {
   const all = [];
@@ -131,5 +155,6 @@ async function texts(world) {
 
 export const UPDATES = {
   'a new version with a full queue': { work: update, limit: 90_000 },
+  'a new version is needed': { work: needed, limit: 90_000 },
   'texts for use offline': { work: texts },
 };
